@@ -1,0 +1,124 @@
+/**
+ * The contract of the bundle room: what the engine asks of a writer and a reader. Knows no database and no
+ * GraphQL. The format itself is described in docs/bundle-format.md.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { RandomAccess } from '../storage/storage.ts';
+import type { EntryRecord, Manifest, ManifestDraft, ManifestTable } from './manifest.ts';
+
+/** The areas of a bundle that hold file trees. */
+export type TreeArea = 'files' | 'config';
+
+/** Numbers that move while something is written or read; all are increments. */
+export interface BundleProgress {
+  readonly rows?: number;
+  /** Bytes of content before compression. */
+  readonly bytes?: number;
+  readonly files?: number;
+}
+
+/** Called often; must return at once. */
+export type OnBundleProgress = (progress: BundleProgress) => void;
+
+/** What a tree entry is, apart from its content. */
+export type BundleFile = {
+  readonly area: TreeArea | 'env';
+  /** Name of the tree; `''` in the area `env`. */
+  readonly tree: string;
+  /** As in TreeEntry of source/source.ts. */
+  readonly path: string;
+  readonly mode: number;
+  readonly mtimeNs: string;
+} & (
+  | { readonly kind: 'FILE' }
+  | { readonly kind: 'DIRECTORY' }
+  | { readonly kind: 'SYMLINK'; readonly target: string }
+);
+
+/** What went into the bundle for one file. */
+export interface WrittenFile {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/** Writes one bundle, entry after entry, into a stream. Holds no entry in memory. */
+export interface BundleWriter {
+  /**
+   * Adds a table from row lines (see source/source.ts), as a JSON array with one row a line, in numbered parts
+   * when it is big. Returns the table with counts, bytes and part names, ready for the manifest.
+   */
+  addTable(
+    table: Pick<ManifestTable, 'schema' | 'name' | 'columns' | 'primaryKey'>,
+    rows: AsyncIterable<Buffer>,
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+  ): Promise<ManifestTable>;
+  /** Adds a file, directory or link. `content` is given for files only, and read to its end. */
+  addFile(
+    file: BundleFile,
+    content: Readable | undefined,
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+  ): Promise<WrittenFile>;
+  /** Adds entries.ndjson, RESTORE.md and manifest.json, and ends the stream. */
+  finish(draft: ManifestDraft, signal: AbortSignal): Promise<Manifest>;
+  /** Stops and removes spool files. Idempotent; never throws; does nothing after {@link finish}. */
+  abort(): Promise<void>;
+}
+
+/** How a writer is made. */
+export interface BundleWriterOptions {
+  /** Receives the zip. Ended by finish, destroyed by abort. */
+  readonly sink: Writable;
+  /** A directory for the list of entries, which grows with the number of files. */
+  readonly spoolDirectory: string;
+}
+
+/** Bounds that keep a hostile bundle from filling memory or disk. Bytes unless said otherwise. */
+export interface BundleLimits {
+  readonly manifestBytes: number;
+  /** Content of one entry and of all together, after decompression. */
+  readonly entryBytes: number;
+  readonly totalBytes: number;
+  /** A single row line. */
+  readonly rowBytes: number;
+  readonly entries: number;
+}
+
+/** What a content check found. */
+export interface ContentReport {
+  readonly entries: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/**
+ * Reads one bundle by its central directory. Opening checks structure, names, manifest and the hash of
+ * entries.ndjson; every read checks CRC, size, SHA-256 and counts of what it reads, while it reads it.
+ *
+ * Errors: FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST (no bundle, truncated, malformed), UNSAFE_PATH
+ * (a name that leaves its tree), INVALID_CHECKSUM (content differs; names the entry), CANCELED.
+ */
+export interface BundleReader {
+  readonly manifest: Manifest;
+  /** entries.ndjson, streamed, in the order written. */
+  entries(signal: AbortSignal): AsyncIterable<EntryRecord>;
+  /**
+   * Row lines of a table, all its parts, checked against count and digest at the end.
+   * The last chunk is given out before the digest is known: act on the rows only when the iteration ended.
+   */
+  readTable(table: ManifestTable, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Content of a file entry, checked like {@link readTable}. */
+  readFile(entry: EntryRecord, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Reads everything and checks everything. */
+  verifyContent(onProgress: OnBundleProgress, signal: AbortSignal): Promise<ContentReport>;
+  /** Closes the underlying {@link RandomAccess}. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Makes writers and readers; the engine receives it from app.ts. */
+export interface BundleFormat {
+  createWriter(options: BundleWriterOptions): BundleWriter;
+  openReader(file: RandomAccess, signal: AbortSignal, limits?: Partial<BundleLimits>): Promise<BundleReader>;
+}

@@ -1,0 +1,137 @@
+/**
+ * The manifest and the list of entries: the typed face of docs/bundle-format.md. The JSON Schema in docs/ is
+ * printed from these definitions.
+ */
+import { z } from 'zod';
+
+/** The version this program writes. */
+export const FORMAT_VERSION = 1;
+/** The oldest version it still reads; the window is its own version and the two before. */
+export const OLDEST_FORMAT_VERSION = 1;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().nonnegative();
+const timestamp = z.iso.datetime();
+
+const columnSchema = z.strictObject({
+  name: z.string(),
+  type: z.string(),
+  nullable: z.boolean(),
+});
+
+const foreignKeySchema = z.strictObject({
+  name: z.string(),
+  columns: z.array(z.string()),
+  references: z.strictObject({ schema: z.string().nullable(), name: z.string() }),
+  referencedColumns: z.array(z.string()),
+});
+
+const tableSchema = z.strictObject({
+  schema: z.string().nullable(),
+  name: z.string(),
+  columns: z.array(columnSchema),
+  primaryKey: z.array(z.string()),
+  foreignKeys: z.array(foreignKeySchema),
+  rowCount: count,
+  /** Bytes of the JSON, before compression. */
+  bytes: count,
+  /** Names of the zip entries that hold the rows, in order. */
+  parts: z.array(z.string()).min(1),
+});
+
+const sequenceSchema = z.strictObject({
+  schema: z.string().nullable(),
+  name: z.string(),
+  lastValue: z.string().regex(/^-?\d+$/),
+  isCalled: z.boolean(),
+});
+
+const treeSchema = z.strictObject({
+  area: z.enum(['files', 'config']),
+  name: z.string(),
+  include: z.array(z.string()),
+  exclude: z.array(z.string()),
+  fileCount: count,
+  bytes: count,
+});
+
+const leftOutSchema = z.strictObject({ name: z.string(), reason: z.string() });
+
+/** manifest.json, format version 1. */
+export const manifestSchema = z.strictObject({
+  formatVersion: z.literal(FORMAT_VERSION),
+  tool: z.strictObject({ name: z.literal('holdfast'), version: z.string() }),
+  createdAt: timestamp,
+  /** Name of the member or key that asked for it, never an address or secret. */
+  createdBy: z.string(),
+  trigger: z.enum(['MANUAL', 'SCHEDULE', 'PRE_RESTORE']),
+  host: z.strictObject({ name: z.string(), platform: z.string() }),
+  source: z.strictObject({ id: z.string(), name: z.string() }),
+  database: z
+    .strictObject({
+      kind: z.enum(['SQLITE', 'POSTGRESQL']),
+      serverVersion: z.string(),
+      name: z.string(),
+      snapshotAt: timestamp,
+      /** SHA-256 over the structure of the tables held, as table-order sees it. */
+      schemaFingerprint: sha256,
+      appliedMigrations: z.array(z.string()),
+      /** In restore order, parents first. */
+      tables: z.array(tableSchema),
+      sequences: z.array(sequenceSchema),
+    })
+    .nullable(),
+  trees: z.array(treeSchema),
+  envFile: z.boolean(),
+  /** When the files were read: not the same instant as the database's snapshot. */
+  filesReadAt: z.strictObject({ from: timestamp, to: timestamp }).nullable(),
+  leftOut: z.array(leftOutSchema),
+  warnings: z.array(z.string()),
+  encryption: z.strictObject({ mode: z.literal('NONE') }),
+  /** Of entries.ndjson, uncompressed. */
+  entriesSha256: sha256,
+});
+
+/** manifest.json as the program sees it. */
+export type Manifest = z.infer<typeof manifestSchema>;
+/** A table on the manifest. */
+export type ManifestTable = z.infer<typeof tableSchema>;
+/** A tree on the manifest. */
+export type ManifestTree = Manifest['trees'][number];
+/** The database on the manifest. */
+export type ManifestDatabase = NonNullable<Manifest['database']>;
+/** What the engine knows; the writer adds the rest. */
+export type ManifestDraft = Omit<Manifest, 'formatVersion' | 'tool' | 'encryption' | 'entriesSha256'>;
+
+const fileCommon = {
+  /** Name of the zip entry. */
+  entry: z.string(),
+  area: z.enum(['files', 'config', 'env']),
+  tree: z.string(),
+  path: z.string(),
+  mode: z.int().min(0).max(0o7777),
+  mtimeNs: z.string().regex(/^-?\d+$/),
+};
+
+/** One line of entries.ndjson. manifest.json, RESTORE.md and entries.ndjson itself are not listed. */
+export const entryRecordSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('TABLE_PART'),
+    entry: z.string(),
+    schema: z.string().nullable(),
+    table: z.string(),
+    /** From 1. */
+    part: z.int().positive(),
+    rows: count,
+    size: count,
+    sha256,
+    /** Sum mod 2^128 of truncated SHA-256 over the row lines of this part, 32 hex digits; parts add up. */
+    digest: z.string().regex(/^[0-9a-f]{32}$/),
+  }),
+  z.strictObject({ kind: z.literal('FILE'), ...fileCommon, size: count, sha256 }),
+  z.strictObject({ kind: z.literal('DIRECTORY'), ...fileCommon }),
+  z.strictObject({ kind: z.literal('SYMLINK'), ...fileCommon, target: z.string(), size: count, sha256 }),
+]);
+
+/** One line of entries.ndjson. */
+export type EntryRecord = z.infer<typeof entryRecordSchema>;

@@ -1,0 +1,324 @@
+/**
+ * The contract between the engine and the catalog: row types and the repositories the engine writes through.
+ * Row types have the shapes of prisma/schema.prisma (a test holds them to it), so that a row from here serves
+ * a resolver as well. Every method that takes a `workspaceId` sees that workspace alone; what belongs to
+ * another is not found.
+ */
+
+import type { Manifest } from '../bundle/manifest.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { ClearedColumns, DatabaseKind, EnvFile, FileTree, TableName } from '../source/source.ts';
+
+export type Role = 'VIEWER' | 'OPERATOR' | 'ADMIN' | 'OWNER';
+export type RecordKind = 'CREATE' | 'RESTORE' | 'VERIFY' | 'ROTATE' | 'IMPORT';
+export type RecordStatus = 'QUEUED' | 'RUNNING' | 'CANCELING' | 'CANCELED' | 'SUCCEEDED' | 'FAILED';
+export type Trigger = 'MANUAL' | 'SCHEDULE' | 'PRE_RESTORE';
+export type Verdict = 'PASSED' | 'FAILED';
+export type PhaseStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED';
+
+/** The steps records are made of; docs/operations.md says which kind goes through which. */
+export type PhaseName =
+  | 'SNAPSHOT'
+  | 'TABLES'
+  | 'FILES'
+  | 'STORE'
+  | 'CATALOG'
+  | 'CHECKSUM'
+  | 'CONTENT'
+  | 'PLAN'
+  | 'PRE_RESTORE_BACKUP'
+  | 'STAGE_FILES'
+  | 'CLEAR_TABLES'
+  | 'LOAD_TABLES'
+  | 'CONSTRAINTS'
+  | 'PROVE'
+  | 'COMMIT'
+  | 'ROLL_BACK'
+  | 'RECEIVE'
+  | 'DELETE'
+  | 'RECOVER';
+
+/** Counters of a phase or record. Bytes are content bytes before compression. All are exact below 2^53. */
+export type ProgressState = {
+  rows: number;
+  bytes: number;
+  files: number;
+  /** 0 to 1; null while the total is not known. */
+  fraction: number | null;
+  /** Over the last few seconds. */
+  bytesPerSecond: number;
+  /** Null while it cannot be told. */
+  etaSeconds: number | null;
+  /** The table or file being worked on. */
+  currentItem: string | null;
+};
+
+/** A phase as the record remembers it. Dates are ISO 8601, since this is stored as JSON. */
+export type PhaseState = {
+  /** From 0, in order of start. */
+  index: number;
+  name: PhaseName;
+  status: PhaseStatus;
+  startedAt: string;
+  finishedAt: string | null;
+  progress: ProgressState;
+};
+
+/** Why a record failed. */
+export type RecordError = {
+  code: ErrorCode;
+  /** The phase it failed in; null before the first. */
+  phase: PhaseName | null;
+  message: string;
+  hint: string | null;
+};
+
+/** JSON data. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** One record. */
+export type RecordRow = {
+  id: string;
+  workspaceId: string;
+  kind: RecordKind;
+  status: RecordStatus;
+  trigger: Trigger;
+  sourceId: string | null;
+  jobId: string | null;
+  backupId: string | null;
+  parentId: string | null;
+  requestedBy: string;
+  request: Json;
+  phases: PhaseState[];
+  progress: ProgressState;
+  warnings: string[];
+  error: RecordError | null;
+  result: Json;
+  sizeBytes: bigint | null;
+  checksum: string | null;
+  lastSequence: number;
+  leaseOwner: string | null;
+  leaseUntil: Date | null;
+  queuedAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+};
+
+/** What changes on a record while it runs. */
+export type RecordChange = Partial<
+  Pick<
+    RecordRow,
+    | 'status'
+    | 'backupId'
+    | 'request'
+    | 'phases'
+    | 'progress'
+    | 'warnings'
+    | 'error'
+    | 'result'
+    | 'sizeBytes'
+    | 'checksum'
+    | 'startedAt'
+    | 'finishedAt'
+  >
+>;
+
+export type RecordEventType = 'RECORD_CHANGED' | 'PHASE_STARTED' | 'PHASE_FINISHED' | 'RECORD_FINISHED';
+
+/** A persisted state event. */
+export type RecordEventRow = {
+  recordId: string;
+  sequence: number;
+  type: RecordEventType;
+  occurredAt: Date;
+  phase: PhaseState | null;
+};
+
+/** A new record. */
+export type NewRecord = Pick<RecordRow, 'workspaceId' | 'kind' | 'trigger' | 'requestedBy' | 'request'> &
+  Partial<Pick<RecordRow, 'sourceId' | 'jobId' | 'backupId' | 'parentId'>>;
+
+/** How the database of a source is reached; the connection string is in clear here and nowhere else. */
+export type DatabaseSettings =
+  | { readonly kind: 'SQLITE'; readonly path: string }
+  | { readonly kind: 'POSTGRESQL'; readonly url: string };
+
+/** What a source is made of. */
+export interface SourceDefinition {
+  readonly name: string;
+  readonly database: DatabaseSettings | null;
+  readonly excludedTables: readonly TableName[];
+  readonly clearedColumns: readonly ClearedColumns[];
+  readonly trees: readonly FileTree[];
+  readonly configTrees: readonly FileTree[];
+  readonly envFile: EnvFile | null;
+}
+
+/** A source as the engine sees it. */
+export interface SourceRow extends SourceDefinition {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly createdAt: Date;
+}
+
+/** One backup. */
+export type BackupRow = {
+  id: string;
+  workspaceId: string;
+  sourceId: string | null;
+  jobId: string | null;
+  name: string;
+  storageKey: string;
+  sizeBytes: bigint;
+  checksum: string;
+  formatVersion: number;
+  trigger: Trigger;
+  manifest: Manifest;
+  pinned: boolean;
+  missing: boolean;
+  deletingAt: Date | null;
+  createdAt: Date;
+  lastVerifiedAt: Date | null;
+  lastVerdict: Verdict | null;
+  lastVerifyMessage: string | null;
+};
+
+/** A new backup. `createdAt` is the snapshot's for imported bundles. */
+export type NewBackup = Omit<
+  BackupRow,
+  'id' | 'pinned' | 'missing' | 'deletingAt' | 'lastVerifiedAt' | 'lastVerdict' | 'lastVerifyMessage'
+>;
+
+/** The holder of a source's lock. */
+export type LockRow = {
+  sourceId: string;
+  recordId: string;
+  owner: string;
+  token: number;
+  acquiredAt: Date;
+  expiresAt: Date;
+};
+
+/** An uploaded bundle; its bytes are at `<data>/uploads/<id>`. */
+export type UploadRow = {
+  id: string;
+  workspaceId: string;
+  fileName: string;
+  sizeBytes: bigint;
+  checksum: string;
+  createdAt: Date;
+  expiresAt: Date;
+};
+
+/** What retention needs to know of a backup. */
+export type BackupSummary = Pick<
+  BackupRow,
+  | 'id'
+  | 'name'
+  | 'sourceId'
+  | 'jobId'
+  | 'trigger'
+  | 'pinned'
+  | 'missing'
+  | 'createdAt'
+  | 'sizeBytes'
+  | 'lastVerdict'
+  | 'lastVerifiedAt'
+>;
+
+export interface SourceRepository {
+  find(workspaceId: string, id: string): Promise<SourceRow | undefined>;
+  /** INVALID_INPUT when the name is taken. */
+  create(workspaceId: string, definition: SourceDefinition): Promise<SourceRow>;
+  /** NOT_FOUND, or INVALID_INPUT when the name is taken. */
+  update(workspaceId: string, id: string, definition: SourceDefinition): Promise<SourceRow>;
+  /** Backups and records stay, without a source. False when there was nothing to delete. */
+  delete(workspaceId: string, id: string): Promise<boolean>;
+}
+
+export interface BackupRepository {
+  find(workspaceId: string, id: string): Promise<BackupRow | undefined>;
+  findByStorageKey(storageKey: string): Promise<BackupRow | undefined>;
+  create(backup: NewBackup): Promise<BackupRow>;
+  /** Newest first; without those being deleted. */
+  summaries(workspaceId: string, sourceId: string | null): Promise<readonly BackupSummary[]>;
+  setPinned(workspaceId: string, id: string, pinned: boolean): Promise<BackupRow | undefined>;
+  setMissing(id: string, missing: boolean): Promise<void>;
+  setVerification(id: string, at: Date, verdict: Verdict, message: string | null): Promise<void>;
+  /** Marks a backup before its file is removed. */
+  markDeleting(id: string, at: Date): Promise<void>;
+  /** Backups whose deletion was begun and not finished, of every workspace. */
+  deleting(): Promise<readonly BackupRow[]>;
+  delete(id: string): Promise<void>;
+}
+
+export interface RecordRepository {
+  find(workspaceId: string, id: string): Promise<RecordRow | undefined>;
+  /** Creates a QUEUED record and its first event. */
+  create(record: NewRecord): Promise<RecordRow>;
+  /**
+   * Takes a QUEUED or expired record for `owner` until `until`. False when somebody else has it.
+   */
+  claim(id: string, owner: string, until: Date): Promise<boolean>;
+  /**
+   * Writes a change and its event in one transaction, giving the event the next sequence number, provided the
+   * lease is still `owner`'s; LOCK_LOST otherwise. Returns the record and the event as they now stand.
+   */
+  append(
+    id: string,
+    owner: string,
+    change: RecordChange,
+    event: Pick<RecordEventRow, 'type' | 'phase'>,
+  ): Promise<{ record: RecordRow; event: RecordEventRow }>;
+  /** Writes progress without an event; silently does nothing when the lease is lost. */
+  saveProgress(id: string, owner: string, phases: PhaseState[], progress: ProgressState): Promise<void>;
+  /** False when the lease was lost. */
+  renewLease(id: string, owner: string, until: Date): Promise<boolean>;
+  /**
+   * Asks for cancellation: QUEUED becomes CANCELED at once, RUNNING becomes CANCELING, anything else stays as it
+   * is. Undefined when there is no such record; `event` is undefined when nothing changed.
+   */
+  requestCancel(
+    workspaceId: string,
+    id: string,
+  ): Promise<{ record: RecordRow; event: RecordEventRow | undefined } | undefined>;
+  /** Every record that is not finished, oldest first, of every workspace. */
+  unfinished(): Promise<readonly RecordRow[]>;
+  /** Running records of a workspace, for the console's first look. */
+  running(workspaceId: string): Promise<readonly RecordRow[]>;
+  /** Persisted events above `afterSequence`, in order. */
+  eventsAfter(recordId: string, afterSequence: number): Promise<readonly RecordEventRow[]>;
+  /** The newest finished CREATE record of a source that is not a pre-restore snapshot. */
+  latestCreate(sourceId: string): Promise<RecordRow | undefined>;
+}
+
+export interface LockRepository {
+  /** Takes the lock, also over an expired one. Undefined when somebody else holds it. */
+  acquire(sourceId: string, recordId: string, owner: string, until: Date): Promise<LockRow | undefined>;
+  /** False when the lock was lost. */
+  renew(sourceId: string, token: number, until: Date): Promise<boolean>;
+  /** Idempotent. */
+  release(sourceId: string, token: number): Promise<void>;
+  /** Releases whatever the record holds; for recovery. */
+  releaseOf(recordId: string): Promise<void>;
+  find(sourceId: string): Promise<LockRow | undefined>;
+}
+
+export interface UploadRepository {
+  create(upload: Omit<UploadRow, 'createdAt'>): Promise<UploadRow>;
+  find(workspaceId: string, id: string): Promise<UploadRow | undefined>;
+  delete(id: string): Promise<void>;
+  expired(now: Date): Promise<readonly UploadRow[]>;
+}
+
+/** Everything the engine writes to the catalog. */
+export interface Catalog {
+  readonly sources: SourceRepository;
+  readonly backups: BackupRepository;
+  readonly records: RecordRepository;
+  readonly locks: LockRepository;
+  readonly uploads: UploadRepository;
+}
+
+/** The kind of a source's database, for a typed `switch`. */
+export type { DatabaseKind };

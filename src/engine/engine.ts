@@ -1,0 +1,181 @@
+/**
+ * What the faces (GraphQL, HTTP transfer, schedule) may ask of the engine, and the words they ask it in. Each
+ * verb lives in a file of its own name; app.ts binds them to their parts. A verb that refuses throws a
+ * HoldfastError and has changed nothing.
+ */
+import type { Readable } from 'node:stream';
+import type {
+  BackupRow,
+  RecordRow,
+  Role,
+  SourceDefinition,
+  SourceRow,
+  UploadRow,
+} from '../catalog/catalog.ts';
+import type {
+  Column,
+  DatabaseKind,
+  DatabaseSession,
+  ForeignKey,
+  LeftOut,
+  SkippedEntry,
+  TableName,
+  TreeDifference,
+} from '../source/source.ts';
+import type { RandomAccess } from '../storage/storage.ts';
+import type { RetentionPolicy, RetentionVerdict } from './retention.ts';
+
+/** On whose behalf a verb runs. */
+export interface Actor {
+  readonly workspaceId: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** Which parts of a source or bundle an operation covers. */
+export interface Selection {
+  readonly database: boolean;
+  /** Tables to take; null takes all (that the source does not exclude). Foreign keys that reach outside warn. */
+  readonly tables: readonly TableName[] | null;
+  /** Names of file trees; null takes all. */
+  readonly trees: readonly string[] | null;
+  /** Names of configuration trees; null takes all. */
+  readonly configTrees: readonly string[] | null;
+  /** The env file holds secrets: only when asked for. */
+  readonly envFile: boolean;
+}
+
+export interface CreateBackupRequest {
+  readonly sourceId: string;
+  readonly selection: Selection;
+}
+
+/** Exactly one of the two. */
+export type BundleOrigin = { readonly backupId: string } | { readonly uploadId: string };
+
+export interface RestorePlanRequest {
+  readonly bundle: BundleOrigin;
+  /** The source to restore into; null is the backup's own. Needed for uploads. */
+  readonly sourceId: string | null;
+  readonly selection: Selection;
+}
+
+export interface RestoreBackupRequest extends RestorePlanRequest {
+  /** The hash of a restore plan; a different plan is refused PLAN_CHANGED. */
+  readonly planHash: string | null;
+  /** Do everything, report what was done, then roll it back. */
+  readonly dryRun: boolean;
+  /** REQUIRED: without it no restore. BEST_EFFORT: its failure is a warning. NONE: not made. */
+  readonly preRestoreBackup: 'REQUIRED' | 'BEST_EFFORT' | 'NONE';
+  /** Allow a bundle that was made from another source. */
+  readonly allowForeignSource: boolean;
+  /** End the application's sessions on the database first. */
+  readonly endSessions: boolean;
+  /** Milliseconds a statement waits for a lock of the application; 1 to 600,000. */
+  readonly lockTimeoutMs: number;
+  /** Let the env file be written over the one it was read from. */
+  readonly overwriteEnvFile: boolean;
+}
+
+/** How a table of the bundle relates to the live one. */
+export interface TablePlan extends TableName {
+  /** Null when the target has no such table. */
+  readonly rowsNow: number | null;
+  readonly rowsInBundle: number;
+  /** In words, e.g. "column price is integer now, numeric(10,2) in the bundle"; empty when both are alike. */
+  readonly drift: readonly string[];
+}
+
+export interface TreePlan extends TreeDifference {
+  readonly area: 'files' | 'config';
+  readonly name: string;
+  readonly target: string;
+}
+
+/** What a restore would do; nothing was changed to find out. */
+export interface RestorePlan {
+  /** Covers bundle, target, selection, schema and drift, not row counts. */
+  readonly hash: string;
+  readonly bundleName: string;
+  readonly bundleChecksum: string;
+  readonly target: SourceRow;
+  /** In restore order. */
+  readonly tables: readonly TablePlan[];
+  /** Live tables that the bundle does not hold; they stay as they are. */
+  readonly untouchedTables: readonly TableName[];
+  readonly trees: readonly TreePlan[];
+  /** Path the env file would be written to; null when it is not restored. */
+  readonly envFile: string | null;
+  /** Null where the database cannot tell. */
+  readonly sessions: readonly DatabaseSession[] | null;
+  readonly warnings: readonly string[];
+  /** Reasons why restoreBackup would refuse; empty when it would not. */
+  readonly refusals: readonly string[];
+}
+
+/** What a source would give to a backup. */
+export interface SourceReport {
+  readonly database: {
+    readonly kind: DatabaseKind;
+    readonly serverVersion: string;
+    readonly name: string;
+    /** In foreign-key order, parents first. */
+    readonly tables: readonly {
+      readonly schema: string | null;
+      readonly name: string;
+      readonly columns: readonly Column[];
+      readonly foreignKeys: readonly ForeignKey[];
+      readonly rowEstimate: number;
+    }[];
+    /** Foreign keys that form cycles. */
+    readonly cyclicForeignKeys: readonly { readonly table: TableName; readonly foreignKey: string }[];
+  } | null;
+  readonly trees: readonly {
+    readonly area: 'files' | 'config';
+    readonly name: string;
+    readonly files: number;
+    readonly bytes: number;
+    readonly skipped: readonly SkippedEntry[];
+  }[];
+  readonly leftOut: readonly LeftOut[];
+  readonly warnings: readonly string[];
+}
+
+/** The answer of a rotation: what happens to each backup, and the record that does it (null in a dry run). */
+export interface Rotation {
+  readonly verdicts: readonly RetentionVerdict[];
+  readonly record: RecordRow | null;
+}
+
+export interface RotateBackupsRequest {
+  /** Null rotates the manual backups of every source. */
+  readonly sourceId: string | null;
+  readonly policy: RetentionPolicy;
+  readonly dryRun: boolean;
+}
+
+/** The verbs. */
+export interface Engine {
+  createSource(actor: Actor, definition: SourceDefinition): Promise<SourceRow>;
+  /** Fields that are undefined stay; in particular the database's connection string is never asked for again. */
+  updateSource(actor: Actor, id: string, change: Partial<SourceDefinition>): Promise<SourceRow>;
+  deleteSource(actor: Actor, id: string): Promise<void>;
+  testSource(actor: Actor, id: string, signal: AbortSignal): Promise<SourceReport>;
+  createBackup(actor: Actor, request: CreateBackupRequest): Promise<RecordRow>;
+  restorePlan(actor: Actor, request: RestorePlanRequest, signal: AbortSignal): Promise<RestorePlan>;
+  restoreBackup(actor: Actor, request: RestoreBackupRequest): Promise<RecordRow>;
+  verifyBackup(actor: Actor, backupId: string): Promise<RecordRow>;
+  rotateBackups(actor: Actor, request: RotateBackupsRequest): Promise<Rotation>;
+  deleteBackup(actor: Actor, backupId: string): Promise<void>;
+  pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;
+  importBackup(actor: Actor, uploadId: string, sourceId: string | null): Promise<RecordRow>;
+  cancelRecord(actor: Actor, recordId: string): Promise<RecordRow>;
+  /** Streams an upload to disk. INVALID_INPUT when it is larger than the limit; nothing stays when it breaks off. */
+  receiveUpload(actor: Actor, fileName: string, content: Readable, signal: AbortSignal): Promise<UploadRow>;
+  /** The bytes of a bundle, for a download. The workspace comes from a signed link. */
+  openBackup(
+    workspaceId: string,
+    backupId: string,
+    signal: AbortSignal,
+  ): Promise<{ backup: BackupRow; file: RandomAccess }>;
+}

@@ -1,0 +1,305 @@
+/**
+ * The contract between the engine and what is backed up. A source is a database (optional) plus file trees,
+ * configuration directories and an env file. Databases implement {@link Database}; every implementation passes
+ * the suite in test/conformance/database.ts.
+ *
+ * Rows travel as *row lines*: UTF-8 NDJSON, one JSON object a row in column order, `\n` after each row and
+ * nowhere else. Chunks may end anywhere, also inside a row. docs/bundle-format.md says how each kind of
+ * database writes a value.
+ */
+import type { Readable } from 'node:stream';
+
+/** The kinds of database that exist. */
+export type DatabaseKind = 'SQLITE' | 'POSTGRESQL';
+
+/** Names one table. `schema` is null where the kind has none (SQLite) . */
+export interface TableName {
+  readonly schema: string | null;
+  readonly name: string;
+}
+
+/** A column as the database's own catalog describes it. */
+export interface Column {
+  readonly name: string;
+  /** The type as the database prints it, e.g. `character varying(40)`. */
+  readonly type: string;
+  readonly nullable: boolean;
+  /** True when the database fills it if a row does not name it (default, identity, auto-increment). */
+  readonly hasDefault: boolean;
+  /** Generated columns are not exported; the database computes them again. */
+  readonly generated: boolean;
+}
+
+/** A foreign key of the table that holds it. */
+export interface ForeignKey {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly references: TableName;
+  readonly referencedColumns: readonly string[];
+  /** True when a row may be inserted before the row it points to, within one transaction. */
+  readonly deferrable: boolean;
+}
+
+/** One table as it stands in the live database. */
+export interface Table extends TableName {
+  readonly columns: readonly Column[];
+  readonly primaryKey: readonly string[];
+  readonly foreignKeys: readonly ForeignKey[];
+  /** Rows as the database's own statistics estimate them; exact where that is cheap. */
+  readonly rowEstimate: number;
+}
+
+/** A sequence (PostgreSQL) or AUTOINCREMENT counter (SQLite: `name` is the table's). */
+export interface SequenceState extends TableName {
+  /** Decimal digits, so that 64 bits survive JSON. */
+  readonly lastValue: string;
+  /** False when `lastValue` itself is the next value to be given out. */
+  readonly isCalled: boolean;
+}
+
+/** Something that is not backed up, and why. */
+export interface LeftOut {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The structure of a database at one moment. */
+export interface DatabaseDescription {
+  readonly kind: DatabaseKind;
+  readonly serverVersion: string;
+  readonly databaseName: string;
+  /** Every ordinary table that can be backed up, in no particular order. */
+  readonly tables: readonly Table[];
+  /** Views, foreign tables, virtual tables, … that hold no rows of their own or cannot be carried. */
+  readonly leftOut: readonly LeftOut[];
+  /** Names of applied migrations when the application keeps them in a well-known table, oldest first. */
+  readonly appliedMigrations: readonly string[];
+}
+
+/** One consistent view of a database. Close it as soon as the rows are read: it holds back vacuum. */
+export interface DatabaseSnapshot {
+  /** The structure as this snapshot sees it. */
+  readonly description: DatabaseDescription;
+  /** When the snapshot was taken, by the clock of this host. */
+  readonly instant: Date;
+  /**
+   * The row lines of one table, without generated columns.
+   * A table that vanished meanwhile is SCHEMA_MISMATCH, a lost connection SOURCE_UNREACHABLE.
+   */
+  readRows(table: Table, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** The sequences and counters that belong to `tables`, or to none. */
+  readSequences(tables: readonly TableName[], signal: AbortSignal): Promise<readonly SequenceState[]>;
+  /** Idempotent; never throws. */
+  close(): Promise<void>;
+}
+
+/** Columns that are set to NULL while a table is loaded (runtime references that mean nothing after a restore). */
+export interface ClearedColumns {
+  readonly table: TableName;
+  readonly columns: readonly string[];
+}
+
+/** A table to be replaced, and the columns its row lines hold. */
+export interface TableToRestore extends TableName {
+  readonly columns: readonly string[];
+}
+
+/** What a restore into a database is to do. */
+export interface DatabaseRestoreRequest {
+  /** Parents first. Only these tables are touched. */
+  readonly tables: readonly TableToRestore[];
+  readonly clearedColumns: readonly ClearedColumns[];
+  /** How long a statement waits for a lock of the application, milliseconds. */
+  readonly lockTimeoutMs: number;
+  /** End the application's sessions first. Without it, sessions that hold locks make the restore SOURCE_BUSY. */
+  readonly endSessions: boolean;
+  /** Unique to the restore; used to find out after a crash what became of it. */
+  readonly restoreId: string;
+}
+
+/** Names the transaction of a restore for {@link Database.outcome}; JSON, kept in the journal. */
+export type RestoreTicket = Readonly<Record<string, string | number | null>>;
+
+/**
+ * One transaction that replaces tables. Calls come in the order of the methods. Nothing is visible to others
+ * before {@link commit}; {@link rollback}, a lost connection or a dead process leave the database as it was.
+ */
+export interface DatabaseRestore {
+  /** Empties the tables, children first, with triggers silent and obstructing foreign keys set aside. */
+  clear(signal: AbortSignal): Promise<void>;
+  /**
+   * Loads one table from row lines. Every row lands or the call fails with the table and, where the database
+   * tells it, the row. Returns the number of rows the database took.
+   */
+  load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number>;
+  /** Sets sequences, brings back keys and triggers, checks every foreign key of the tables. */
+  finish(sequences: readonly SequenceState[], signal: AbortSignal): Promise<void>;
+  /** Reads a table back inside the transaction, in the form {@link DatabaseSnapshot.readRows} gives. */
+  readRows(table: TableToRestore, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Call after {@link finish}, before the journal is written. */
+  ticket(): Promise<RestoreTicket>;
+  /**
+   * Makes it so. When the answer is lost (connection broke during COMMIT) the error is SOURCE_UNREACHABLE and
+   * {@link Database.outcome} decides.
+   */
+  commit(): Promise<void>;
+  /** Leaves everything as it was. Idempotent; never throws; does nothing after commit. */
+  rollback(): Promise<void>;
+}
+
+/** A connection of the application (or anybody else) to the database. */
+export interface DatabaseSession {
+  readonly application: string;
+  readonly user: string;
+  readonly state: string;
+  readonly since: Date | null;
+}
+
+/** A database that can be backed up and restored. Holds no connection between calls. */
+export interface Database {
+  readonly kind: DatabaseKind;
+  /** Reads the structure; changes nothing. SOURCE_UNREACHABLE when it cannot (never with the password in it). */
+  describe(signal: AbortSignal): Promise<DatabaseDescription>;
+  /** Exact row counts, for the restore plan. */
+  countRows(tables: readonly TableName[], signal: AbortSignal): Promise<readonly number[]>;
+  /** Other sessions open now; undefined where the kind cannot know (SQLite). */
+  sessions(signal: AbortSignal): Promise<readonly DatabaseSession[] | undefined>;
+  openSnapshot(signal: AbortSignal): Promise<DatabaseSnapshot>;
+  /** Begins the transaction. SOURCE_BUSY when locks cannot be had within `lockTimeoutMs`. */
+  beginRestore(request: DatabaseRestoreRequest, signal: AbortSignal): Promise<DatabaseRestore>;
+  /**
+   * What became of an interrupted restore. Ends the transaction first if it is still open, so the answer is final.
+   * SOURCE_UNREACHABLE when it cannot be known now.
+   */
+  outcome(ticket: RestoreTicket, signal: AbortSignal): Promise<'COMMITTED' | 'ROLLED_BACK'>;
+  /** Removes what {@link outcome} needed, once the journal is gone. Idempotent. */
+  forget(ticket: RestoreTicket, signal: AbortSignal): Promise<void>;
+}
+
+/** A directory that is backed up. */
+export interface FileTree {
+  /** Unique within its area; becomes the folder in the bundle. */
+  readonly name: string;
+  /** Absolute host path inside a configured root. */
+  readonly path: string;
+  /** Globs relative to `path`, `**` and dotfiles included; empty means everything. */
+  readonly include: readonly string[];
+  /** Globs that win over `include`. */
+  readonly exclude: readonly string[];
+}
+
+/** One thing in a tree. Devices, sockets and pipes are never backed up. */
+export type TreeEntry = {
+  /**
+   * Relative to the tree, `/` between names. Bytes that are not UTF-8 stand as lone surrogates U+DC80..U+DCFF
+   * (see files/name-bytes.ts), so that every legal name survives JSON.
+   */
+  readonly path: string;
+  /** Permission bits, `0o7777` at most. */
+  readonly mode: number;
+  /** Nanoseconds since 1970, decimal digits. */
+  readonly mtimeNs: string;
+} & (
+  | { readonly kind: 'FILE'; readonly sizeBytes: number }
+  | { readonly kind: 'DIRECTORY' }
+  | { readonly kind: 'SYMLINK'; readonly target: string }
+);
+
+/** Something a walk could not take in; becomes a warning on the record. */
+export interface SkippedEntry {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** A file that is backed up for its settings; off unless asked for, since it holds secrets. */
+export interface EnvFile {
+  /** Where it is read from. */
+  readonly path: string;
+  /** Where a restore writes it; null means it is not restored. */
+  readonly restorePath: string | null;
+}
+
+/** A file opened for backup. */
+export interface OpenedFile {
+  readonly content: Readable;
+  /** After the content ended: what changed while it was read ("grew from 10 to 20 bytes"), else undefined. */
+  changedWhileRead(): Promise<string | undefined>;
+}
+
+/**
+ * Where a restored tree or file stands and where it goes; JSON, kept in the journal. `target` is replaced by
+ * `staged`, and stands at `previous` until the restore is decided. All are siblings on one file system.
+ */
+export interface SwapPlan {
+  readonly target: string;
+  readonly staged: string;
+  readonly previous: string;
+}
+
+/** A tree that is being written beside its target. */
+export interface TreeStage {
+  /** Parents come before their children. `content` is given for files only and read to its end. */
+  put(entry: TreeEntry, content: AsyncIterable<Buffer> | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * Keeps what the tree's globs leave out of backups (it stays as it is in the target), sets times, syncs
+   * everything to disk and returns the swap to be done.
+   */
+  finish(signal: AbortSignal): Promise<SwapPlan>;
+  /** Removes the stage. Idempotent; never throws. */
+  abort(): Promise<void>;
+}
+
+/** Counts for the restore plan of one tree. */
+export interface TreeDifference {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly unchanged: number;
+  /** The first few paths of each, for people. */
+  readonly examples: readonly { readonly path: string; readonly change: 'ADDED' | 'CHANGED' | 'REMOVED' }[];
+}
+
+/**
+ * File trees of this host. Every path is checked against the configured roots, links resolved, each time it is
+ * used: UNSAFE_PATH outside of them, SOURCE_UNREACHABLE when it is not there or cannot be read.
+ */
+export interface FileTrees {
+  /** Resolves when `path` is inside a root; for paths that need not exist yet its parent must. */
+  check(path: string, expects: 'DIRECTORY' | 'FILE' | 'NEW_FILE'): Promise<void>;
+  /**
+   * Everything selected in a tree, depth first, names of a directory in byte order, parents before children,
+   * without the tree's own root. Never follows a link. What cannot be taken in goes to `onSkipped`.
+   */
+  walk(
+    tree: FileTree,
+    onSkipped: (skipped: SkippedEntry) => void,
+    signal: AbortSignal,
+  ): AsyncIterable<TreeEntry>;
+  /** Undefined, after telling `onSkipped`, when the file vanished or cannot be read. */
+  open(
+    tree: FileTree,
+    path: string,
+    onSkipped: (skipped: SkippedEntry) => void,
+    signal: AbortSignal,
+  ): Promise<OpenedFile | undefined>;
+  /** How the tree differs from `entries`, which come in the order of {@link walk}. Holds neither in memory. */
+  compare(tree: FileTree, entries: AsyncIterable<TreeEntry>, signal: AbortSignal): Promise<TreeDifference>;
+  /** Begins to stage a replacement of a tree, in a sibling named after `restoreId`. */
+  stageTree(tree: FileTree, restoreId: string, signal: AbortSignal): Promise<TreeStage>;
+  /** Stages a replacement of a single file; the file need not exist. */
+  stageFile(
+    path: string,
+    mode: number,
+    content: AsyncIterable<Buffer>,
+    restoreId: string,
+    signal: AbortSignal,
+  ): Promise<SwapPlan>;
+  /** Puts `staged` in the place of `target`, durably. Idempotent, also after a crash in its middle. */
+  swap(plan: SwapPlan): Promise<void>;
+  /** Undoes {@link swap}, however far it got, and removes `staged`. Idempotent. */
+  swapBack(plan: SwapPlan): Promise<void>;
+  /** Removes `previous` once the restore is decided. Idempotent. */
+  discardPrevious(plan: SwapPlan): Promise<void>;
+  /** Removes stages of `restoreId` beside `path` that no journal knows of. Idempotent. */
+  sweep(path: string, restoreId: string): Promise<void>;
+}
