@@ -48,7 +48,7 @@ export interface BundleWriter {
    * when it is big. Returns the table with counts, bytes and part names, ready for the manifest.
    */
   addTable(
-    table: Pick<ManifestTable, 'schema' | 'name' | 'columns' | 'primaryKey'>,
+    table: Pick<ManifestTable, 'schema' | 'name' | 'columns' | 'primaryKey' | 'foreignKeys'>,
     rows: AsyncIterable<Buffer>,
     onProgress: OnBundleProgress,
     signal: AbortSignal,

@@ -257,9 +257,10 @@ export interface RecordRepository {
   /** Creates a QUEUED record and its first event. */
   create(record: NewRecord): Promise<RecordRow>;
   /**
-   * Takes a QUEUED or expired record for `owner` until `until`. False when somebody else has it.
+   * Takes a QUEUED or expired record for `owner` until `until`, or one whose lease is held by `deadOwner`, a
+   * process that certainly runs no more. False when somebody else has it.
    */
-  claim(id: string, owner: string, until: Date): Promise<boolean>;
+  claim(id: string, owner: string, until: Date, deadOwner?: string): Promise<boolean>;
   /**
    * Writes a change and its event in one transaction, giving the event the next sequence number, provided the
    * lease is still `owner`'s; LOCK_LOST otherwise. Returns the record and the event as they now stand.

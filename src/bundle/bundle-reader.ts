@@ -1,0 +1,190 @@
+/** Reads one bundle and believes nothing: see docs/bundle-format.md for what is checked when. */
+import { createHash } from 'node:crypto';
+import { HoldfastError, throwIfAborted } from '../errors.ts';
+import type { RandomAccess } from '../storage/storage.ts';
+import type { BundleLimits, BundleReader, ContentReport, OnBundleProgress } from './bundle.ts';
+import { checkEntryName, EntryCheck, OWN_ENTRIES, type TablePart } from './check-entries.ts';
+import type { EntryRecord, Manifest, ManifestTable } from './manifest.ts';
+import { readEntryList } from './read-entry-list.ts';
+import { readManifest } from './read-manifest.ts';
+import { malformedBundle, wrongContent } from './refusal.ts';
+import { RowArrayReader } from './row-array-reader.ts';
+import { entryContent } from './zip-content.ts';
+import { ZipDirectory } from './zip-directory.ts';
+import type { ZipEntry } from './zip-records.ts';
+
+const [ENTRY_LIST, RESTORE_GUIDE, MANIFEST] = OWN_ENTRIES;
+
+/**
+ * Opens a bundle and checks its structure, names, manifest and list of entries. Closes `file` when it refuses.
+ * @throws FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST, INVALID_CHECKSUM, UNSAFE_PATH, CANCELED
+ */
+export async function openBundleReader(
+  file: RandomAccess,
+  signal: AbortSignal,
+  limits: BundleLimits,
+): Promise<BundleReader> {
+  try {
+    throwIfAborted(signal);
+    const directory = await ZipDirectory.load(file, limits, signal);
+    const manifest = readManifest(await manifestBytes(file, directory, limits, signal));
+    directory.checkLayout(limits);
+    const parts = await checkEntries(file, directory, manifest, limits, signal);
+    return new ZipBundleReader(file, directory, manifest, parts, limits);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function manifestBytes(
+  file: RandomAccess,
+  directory: ZipDirectory,
+  limits: BundleLimits,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const entry = directory.find(MANIFEST);
+  if (entry === undefined) throw malformedBundle('it holds no manifest.json');
+  if (entry.size > limits.manifestBytes) {
+    throw malformedBundle(`its manifest has ${entry.size} bytes; the limit is ${limits.manifestBytes}`);
+  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of entryContent(file, entry, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function checkEntries(
+  file: RandomAccess,
+  directory: ZipDirectory,
+  manifest: Manifest,
+  limits: BundleLimits,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TablePart>> {
+  const check = new EntryCheck(manifest, directory, limits);
+  // Names first: whoever sends a name that leaves its tree shall read that, and not that an entry is unknown.
+  for (const entry of directory.entries()) checkEntryName(entry.name);
+  const list = directory.find(ENTRY_LIST);
+  if (list === undefined) throw malformedBundle('it holds no entries.ndjson');
+  const content = hashed(entryContent(file, list, signal), manifest.entriesSha256, ENTRY_LIST);
+  for await (const record of readEntryList(content)) check.take(record);
+  return check.finish();
+}
+
+/** Passes content on, and fails at its end when it is not what it should be. */
+async function* hashed(
+  content: AsyncIterable<Buffer>,
+  sha256: string,
+  entry: string,
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  for await (const chunk of content) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('hex') !== sha256) throw wrongContent(entry, 'does not match its SHA-256');
+}
+
+class ZipBundleReader implements BundleReader {
+  readonly manifest: Manifest;
+  readonly #file: RandomAccess;
+  readonly #directory: ZipDirectory;
+  readonly #parts: ReadonlyMap<string, TablePart>;
+  readonly #limits: BundleLimits;
+
+  constructor(
+    file: RandomAccess,
+    directory: ZipDirectory,
+    manifest: Manifest,
+    parts: ReadonlyMap<string, TablePart>,
+    limits: BundleLimits,
+  ) {
+    this.#file = file;
+    this.#directory = directory;
+    this.manifest = manifest;
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  entries(signal: AbortSignal): AsyncIterable<EntryRecord> {
+    const content = entryContent(this.#file, this.#entry(ENTRY_LIST), signal);
+    return readEntryList(hashed(content, this.manifest.entriesSha256, ENTRY_LIST));
+  }
+
+  async *readTable(table: ManifestTable, signal: AbortSignal): AsyncGenerator<Buffer> {
+    for (const name of table.parts) {
+      const part = this.#parts.get(name);
+      if (part === undefined || part.table !== table.name || part.schema !== table.schema) {
+        throw new HoldfastError('NOT_FOUND', `The bundle holds no rows of ${table.name} in ${name}.`);
+      }
+      yield* this.#readPart(part, () => {}, signal);
+    }
+  }
+
+  async *readFile(entry: EntryRecord, signal: AbortSignal): AsyncGenerator<Buffer> {
+    if (entry.kind !== 'FILE' && entry.kind !== 'SYMLINK') throw new Error(`${entry.entry} is no file`);
+    const zip = this.#entry(entry.entry);
+    if (zip.size !== entry.size)
+      throw wrongContent(entry.entry, `has ${zip.size} bytes instead of ${entry.size}`);
+    yield* hashed(entryContent(this.#file, zip, signal), entry.sha256, entry.entry);
+  }
+
+  async verifyContent(onProgress: OnBundleProgress, signal: AbortSignal): Promise<ContentReport> {
+    const report = { entries: 0, rows: 0, bytes: 0, files: 0 };
+    const tell: OnBundleProgress = (progress) => {
+      report.rows += progress.rows ?? 0;
+      report.bytes += progress.bytes ?? 0;
+      report.files += progress.files ?? 0;
+      onProgress(progress);
+    };
+    for await (const record of this.entries(signal)) {
+      throwIfAborted(signal);
+      await this.#verifyEntry(record, tell, signal);
+      report.entries++;
+    }
+    await drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), signal));
+    return report;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
+    if (record.kind === 'TABLE_PART') {
+      await drain(this.#readPart(record, tell, signal));
+    } else if (record.kind === 'DIRECTORY') {
+      await drain(entryContent(this.#file, this.#entry(record.entry), signal));
+    } else {
+      await drain(this.readFile(record, signal), (bytes) => tell({ bytes }));
+      tell({ files: 1 });
+    }
+  }
+
+  async *#readPart(part: TablePart, tell: OnBundleProgress, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const array = new RowArrayReader(part.entry, this.#limits.rowBytes);
+    const content = entryContent(this.#file, this.#entry(part.entry), signal);
+    let told = 0;
+    for await (const chunk of hashed(content, part.sha256, part.entry)) {
+      const rowLines = array.decode(chunk);
+      tell({ bytes: chunk.length, rows: array.rows - told });
+      told = array.rows;
+      if (rowLines.length > 0) yield rowLines;
+    }
+    const { rows, digest } = array.finish();
+    if (rows !== part.rows) throw wrongContent(part.entry, `holds ${rows} rows instead of ${part.rows}`);
+    if (digest !== part.digest) throw wrongContent(part.entry, 'does not match the digest of its rows');
+  }
+
+  #entry(name: string): ZipEntry {
+    const entry = this.#directory.find(name);
+    if (entry === undefined) throw new HoldfastError('NOT_FOUND', `The bundle holds no entry ${name}.`);
+    return entry;
+  }
+}
+
+async function drain(
+  content: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<void> {
+  for await (const chunk of content) onBytes(chunk.length);
+}

@@ -1,0 +1,284 @@
+/** Writes one bundle, entry after entry; docs/bundle-format.md describes what comes out. */
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { HoldfastError, throwIfAborted } from '../errors.ts';
+import type {
+  BundleFile,
+  BundleLimits,
+  BundleWriter,
+  BundleWriterOptions,
+  OnBundleProgress,
+  WrittenFile,
+} from './bundle.ts';
+import { DiskSpool } from './disk-spool.ts';
+import { label, shorten, TreeNames, uniqueLabel } from './entry-names.ts';
+import { MOST_DIRECTORY_BYTES, tooBigToWrite } from './limits.ts';
+import {
+  type EntryRecord,
+  FORMAT_VERSION,
+  type Manifest,
+  type ManifestDraft,
+  type ManifestTable,
+  manifestSchema,
+} from './manifest.ts';
+import { restoreGuide } from './restore-guide.ts';
+import { RowArrayWriter } from './row-array-writer.ts';
+import { TOOL_VERSION } from './tool-version.ts';
+import { checkTruePath } from './true-path.ts';
+import { ZipOutput, type ZipOutputEntry } from './zip-output.ts';
+
+/** The schema that file names of tables do not mention. */
+const DEFAULT_SCHEMA = 'public';
+/** Of an entry in the central directory, without its name; generous. */
+const DIRECTORY_ENTRY_BYTES = 80;
+/** Entries that belong to every bundle and are not in entries.ndjson. */
+const OWN_ENTRIES = 3;
+
+interface Measure {
+  size: number;
+  readonly hash: ReturnType<typeof createHash>;
+}
+
+/** What the writer is bound by. */
+export interface BundleWriterBounds {
+  readonly limits: BundleLimits;
+  /** More JSON than this goes into another part of a table. */
+  readonly partBytes: number;
+}
+
+/** Begins a bundle. */
+export function createBundleWriter(options: BundleWriterOptions, bounds: BundleWriterBounds): BundleWriter {
+  return new ZipBundleWriter(options, bounds);
+}
+
+class ZipBundleWriter implements BundleWriter {
+  readonly #output: ZipOutput;
+  readonly #entryList: DiskSpool;
+  readonly #bounds: BundleWriterBounds;
+  readonly #now = Date.now();
+  readonly #tableLabels = new Set<string>();
+  readonly #trees = new Map<string, TreeNames>();
+  readonly #treeLabels = { files: new Set<string>(), config: new Set<string>() };
+  readonly #envLabels = new Set<string>();
+  #entries = OWN_ENTRIES;
+  #directoryBytes = 0;
+  #finished = false;
+
+  constructor(options: BundleWriterOptions, bounds: BundleWriterBounds) {
+    this.#output = new ZipOutput(options.sink, options.spoolDirectory);
+    this.#entryList = new DiskSpool(options.spoolDirectory);
+    this.#bounds = bounds;
+  }
+
+  async addTable(
+    table: Pick<ManifestTable, 'schema' | 'name' | 'columns' | 'primaryKey' | 'foreignKeys'>,
+    rows: AsyncIterable<Buffer>,
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+  ): Promise<ManifestTable> {
+    throwIfAborted(signal);
+    const array = new RowArrayWriter(rows, tableTitle(table), {
+      partBytes: this.#bounds.partBytes,
+      rowBytes: this.#bounds.limits.rowBytes,
+    });
+    const parts: string[] = [];
+    let rowCount = 0;
+    let bytes = 0;
+    try {
+      do {
+        const record = await this.#addPart(table, array, parts.length + 1, onProgress, signal);
+        parts.push(record.entry);
+        rowCount += record.rows;
+        bytes += record.size;
+      } while (await array.hasMore());
+    } finally {
+      const closing = array.close();
+      // A source that is stuck would not let go either; who canceled does not wait for it.
+      if (signal.aborted) closing.catch(() => {});
+      else await closing;
+    }
+    const { schema, name, columns, primaryKey, foreignKeys } = table;
+    return { schema, name, columns, primaryKey, foreignKeys, rowCount, bytes, parts };
+  }
+
+  async addFile(
+    file: BundleFile,
+    content: Readable | undefined,
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+  ): Promise<WrittenFile> {
+    throwIfAborted(signal);
+    checkTruePath(file.path);
+    const entry = this.#fileEntryName(file);
+    const common = {
+      entry,
+      area: file.area,
+      tree: file.tree,
+      path: file.path,
+      mode: file.mode,
+      mtimeNs: file.mtimeNs,
+    };
+    const zip = { name: entry, mode: file.mode, modifiedAt: Number(BigInt(file.mtimeNs) / 1_000_000n) };
+    const measure: Measure = { size: 0, hash: createHash('sha256') };
+    if (file.kind === 'DIRECTORY') {
+      await this.#put({ ...zip, kind: 'DIRECTORY' }, Buffer.alloc(0), signal);
+      await this.#list({ kind: 'DIRECTORY', ...common });
+      return { sizeBytes: 0, sha256: measure.hash.digest('hex') };
+    }
+    if (file.kind === 'SYMLINK') {
+      const target = Buffer.from(file.target);
+      await this.#put({ ...zip, kind: 'SYMLINK' }, target, signal);
+      const sha256 = measure.hash.update(target).digest('hex');
+      await this.#list({ kind: 'SYMLINK', ...common, target: file.target, size: target.length, sha256 });
+      onProgress({ files: 1 });
+      return { sizeBytes: target.length, sha256 };
+    }
+    if (content === undefined) throw new Error(`the file ${entry} comes without its content`);
+    try {
+      await this.#put({ ...zip, kind: 'FILE' }, this.#measured(content, entry, measure, onProgress), signal);
+    } finally {
+      content.destroy();
+    }
+    const sha256 = measure.hash.digest('hex');
+    await this.#list({ kind: 'FILE', ...common, size: measure.size, sha256 });
+    onProgress({ files: 1 });
+    return { sizeBytes: measure.size, sha256 };
+  }
+
+  async finish(draft: ManifestDraft, signal: AbortSignal): Promise<Manifest> {
+    throwIfAborted(signal);
+    const list: Measure = { size: 0, hash: createHash('sha256') };
+    const content = this.#measured(this.#entryList.content(), 'entries.ndjson', list, () => {});
+    await this.#output.add(this.#plainFile('entries.ndjson'), content, signal);
+    const manifest = manifestSchema.parse({
+      formatVersion: FORMAT_VERSION,
+      tool: { name: 'holdfast', version: TOOL_VERSION },
+      ...draft,
+      encryption: { mode: 'NONE' },
+      entriesSha256: list.hash.digest('hex'),
+    } satisfies Manifest);
+    const json = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+    if (json.length > this.#bounds.limits.manifestBytes) {
+      throw tooBigToWrite('The manifest', `${this.#bounds.limits.manifestBytes} bytes`);
+    }
+    await this.#output.add(this.#plainFile('RESTORE.md'), Buffer.from(restoreGuide(manifest)), signal);
+    await this.#output.add(this.#plainFile('manifest.json'), json, signal);
+    await this.#output.end(signal);
+    this.#finished = true;
+    await this.#entryList.close();
+    return manifest;
+  }
+
+  async abort(): Promise<void> {
+    if (this.#finished) return;
+    await this.#output.destroy();
+    await this.#entryList.close();
+  }
+
+  async #addPart(
+    table: Pick<ManifestTable, 'schema' | 'name'>,
+    array: RowArrayWriter,
+    part: number,
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+  ): Promise<EntryRecord & { kind: 'TABLE_PART' }> {
+    const entry = this.#tablePartName(table, part);
+    const measure: Measure = { size: 0, hash: createHash('sha256') };
+    // Rows are told with the bytes they came in; the array counts them before it gives the bytes out.
+    let told = 0;
+    const tell: OnBundleProgress = (progress) => {
+      onProgress({ ...progress, rows: array.partRows - told });
+      told = array.partRows;
+    };
+    await this.#put(this.#plainFile(entry), this.#measured(array.part(), entry, measure, tell), signal);
+    const { rows, digest } = array.partTotals();
+    const sha256 = measure.hash.digest('hex');
+    const record = {
+      kind: 'TABLE_PART' as const,
+      entry,
+      schema: table.schema,
+      table: table.name,
+      part,
+      rows,
+      size: measure.size,
+      sha256,
+      digest,
+    };
+    await this.#list(record);
+    return record;
+  }
+
+  async #list(record: EntryRecord): Promise<void> {
+    // JSON.stringify escapes lone surrogates, so raw bytes of names survive UTF-8.
+    await this.#entryList.add(Buffer.from(`${JSON.stringify(record)}\n`));
+  }
+
+  /** Adds an entry of entries.ndjson, as long as the bundle stays readable. */
+  async #put(
+    entry: ZipOutputEntry,
+    content: AsyncIterable<Buffer> | Buffer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#entries++;
+    this.#directoryBytes += DIRECTORY_ENTRY_BYTES + entry.name.length;
+    if (this.#entries > this.#bounds.limits.entries) {
+      throw tooBigToWrite('The number of files', `${this.#bounds.limits.entries} entries`);
+    }
+    if (this.#directoryBytes > MOST_DIRECTORY_BYTES) {
+      throw tooBigToWrite('The list of file names', `${MOST_DIRECTORY_BYTES} bytes`);
+    }
+    await this.#output.add(entry, content, signal);
+  }
+
+  async *#measured(
+    content: AsyncIterable<Buffer>,
+    entry: string,
+    measure: Measure,
+    onProgress: OnBundleProgress,
+  ): AsyncGenerator<Buffer> {
+    for await (const chunk of content) {
+      measure.size += chunk.length;
+      if (measure.size > this.#bounds.limits.entryBytes) {
+        throw tooBigToWrite(entry, `${this.#bounds.limits.entryBytes} bytes an entry`);
+      }
+      measure.hash.update(chunk);
+      onProgress({ bytes: chunk.length });
+      yield chunk;
+    }
+  }
+
+  #plainFile(name: string): ZipOutputEntry {
+    return { name, kind: 'FILE', mode: 0o600, modifiedAt: this.#now };
+  }
+
+  #tablePartName(table: Pick<ManifestTable, 'schema' | 'name'>, part: number): string {
+    const { schema, name } = table;
+    const inDefaultSchema = schema === null || schema === DEFAULT_SCHEMA;
+    const plain = inDefaultSchema ? label(name) : `${label(schema)}.${label(name)}`;
+    const numbered = part === 1 ? '' : `.part${part}`;
+    return `db/${uniqueLabel(`${shorten(plain)}${numbered}`, '.json', this.#tableLabels)}`;
+  }
+
+  #fileEntryName(file: BundleFile): string {
+    if (file.area === 'env') {
+      if (file.kind !== 'FILE') throw new HoldfastError('INVALID_INPUT', 'The env file is no regular file.');
+      return `env/${uniqueLabel('.env', '', this.#envLabels)}`;
+    }
+    const names = this.#treeNames(file.area, file.tree);
+    return file.kind === 'DIRECTORY' ? names.directory(file.path) : names.file(file.path);
+  }
+
+  #treeNames(area: 'files' | 'config', tree: string): TreeNames {
+    const key = `${area}/${tree}`;
+    let names = this.#trees.get(key);
+    if (names === undefined) {
+      names = new TreeNames(`${area}/${uniqueLabel(label(tree), '', this.#treeLabels[area])}`);
+      this.#trees.set(key, names);
+    }
+    return names;
+  }
+}
+
+function tableTitle(table: Pick<ManifestTable, 'schema' | 'name'>): string {
+  return table.schema === null ? table.name : `${table.schema}.${table.name}`;
+}

@@ -1,0 +1,70 @@
+/** manifest.json from bytes that nobody vouches for. */
+import { z } from 'zod';
+import { HoldfastError } from '../errors.ts';
+import { DEEPEST_JSON } from './limits.ts';
+import { FORMAT_VERSION, type Manifest, manifestSchema, OLDEST_FORMAT_VERSION } from './manifest.ts';
+import { malformedBundle } from './refusal.ts';
+
+/** All that can be expected of a manifest of any version. */
+const anyVersion = z.looseObject({ formatVersion: z.int().positive() });
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING = new Set(['[', '{'].map((bracket) => bracket.charCodeAt(0)));
+const CLOSING = new Set([']', '}'].map((bracket) => bracket.charCodeAt(0)));
+
+/** Whether brackets outside of strings ever stand deeper than `most`. */
+function nestsDeeperThan(json: Buffer, most: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at] ?? 0;
+    if (inString) {
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (OPENING.has(byte) && ++depth > most) return true;
+    else if (CLOSING.has(byte)) depth--;
+  }
+  return false;
+}
+
+function parseJson(json: Buffer): unknown {
+  if (nestsDeeperThan(json, DEEPEST_JSON)) throw malformedBundle('its manifest is nested too deep');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+  } catch (error) {
+    throw malformedBundle('its manifest is no JSON', error);
+  }
+}
+
+/**
+ * Reads a manifest; the version is looked at before anything else, so that a bundle of another age is told apart
+ * from a damaged one.
+ * @throws FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST
+ */
+export function readManifest(bytes: Buffer): Manifest {
+  const json = parseJson(bytes);
+  const loose = anyVersion.safeParse(json);
+  if (!loose.success) throw malformedBundle('its manifest tells no format version');
+  const { formatVersion } = loose.data;
+  if (formatVersion > FORMAT_VERSION) {
+    throw new HoldfastError(
+      'FORMAT_TOO_NEW',
+      `The bundle has format version ${formatVersion}; this Holdfast reads up to ${FORMAT_VERSION}.`,
+      { hint: 'Update Holdfast, then try again.' },
+    );
+  }
+  if (formatVersion < OLDEST_FORMAT_VERSION) {
+    throw new HoldfastError(
+      'FORMAT_TOO_OLD',
+      `The bundle has format version ${formatVersion}; this Holdfast reads from ${OLDEST_FORMAT_VERSION} on.`,
+      { hint: 'Restore it with an older Holdfast, or by hand as its RESTORE.md says.' },
+    );
+  }
+  const manifest = manifestSchema.safeParse(json);
+  if (manifest.success) return manifest.data;
+  const [issue] = manifest.error.issues;
+  const where = issue === undefined ? '' : ` at ${issue.path.join('.') || 'its top'}: ${issue.message}`;
+  throw malformedBundle(`its manifest is malformed${where.slice(0, 300)}`, manifest.error);
+}

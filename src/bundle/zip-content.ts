@@ -1,0 +1,141 @@
+/** The content of one zip entry, checked while it streams: headers on both sides, size, CRC-32. */
+import { pipeline, Readable } from 'node:stream';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
+import { z } from 'zod';
+import { HoldfastError } from '../errors.ts';
+import type { RandomAccess } from '../storage/storage.ts';
+import { wrongContent } from './refusal.ts';
+import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+/** Entries up to this size are decompressed in one go. */
+const SMALL_BYTES = 128 * 1024;
+
+/** Cuts exact numbers of bytes off a stream. */
+class ByteQueue {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(chunks: AsyncIterable<Buffer>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** Up to `most` bytes, as they come; empty at the end. */
+  async some(most: number): Promise<Buffer> {
+    if (this.#rest.length === 0) {
+      const next = await this.#chunks.next();
+      if (next.done === true) return this.#rest;
+      this.#rest = next.value;
+    }
+    const taken = this.#rest.subarray(0, most);
+    this.#rest = this.#rest.subarray(taken.length);
+    return taken;
+  }
+
+  /** Exactly `length` bytes; meant for small numbers. */
+  async exactly(length: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (let missing = length; missing > 0; ) {
+      const part = await this.some(missing);
+      if (part.length === 0) break;
+      parts.push(part);
+      missing -= part.length;
+    }
+    return Buffer.concat(parts);
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+/** The bytes between an entry's headers, after checking what is around them. */
+async function* rawContent(file: RandomAccess, entry: ZipEntry, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const bytes = new ByteQueue(file.read(entry.offset, entry.end, signal));
+  try {
+    const extra = localExtraBytes(await bytes.exactly(LOCAL_HEADER_BYTES + entry.name.length), entry);
+    if (extra === undefined) throw wrongContent(entry.name, 'has a header that contradicts the directory');
+    await bytes.exactly(extra);
+    for (let missing = entry.compressedSize; missing > 0; ) {
+      const chunk = await bytes.some(missing);
+      if (chunk.length === 0) throw wrongContent(entry.name, 'is cut short');
+      missing -= chunk.length;
+      yield chunk;
+    }
+    const after =
+      entry.end - entry.offset - LOCAL_HEADER_BYTES - entry.name.length - extra - entry.compressedSize;
+    if (!descriptorMatches(await bytes.exactly(after), entry)) {
+      throw wrongContent(entry.name, 'is followed by something that contradicts the directory');
+    }
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function* inflated(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
+  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  // The pipeline's errors destroy `inflate`, which hands them to the loop.
+  pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), inflate, () => {});
+  yield* inflate;
+  checkConsumed(inflate.bytesWritten, entry);
+}
+
+/**
+ * In one go: most files are small, and a stream for each would cost them ten times their time and leave the
+ * heap in shreds.
+ */
+async function* inflatedAtOnce(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of raw) chunks.push(chunk);
+  // One byte more than recorded is room enough to see that there is more than recorded.
+  const options = { info: true, maxOutputLength: entry.size + 1, chunkSize: Math.max(64, entry.size + 1) };
+  const result: unknown = inflateRawSync(Buffer.concat(chunks), options);
+  const { buffer, engine } = inflateInfo.parse(result);
+  yield buffer;
+  checkConsumed(engine.bytesWritten, entry);
+}
+
+/** What `info: true` makes of the result, which the types do not tell. */
+const inflateInfo = z.object({
+  buffer: z.instanceof(Buffer),
+  engine: z.object({ bytesWritten: z.number() }),
+});
+
+function checkConsumed(bytes: number, entry: ZipEntry): void {
+  if (bytes !== entry.compressedSize)
+    throw wrongContent(entry.name, 'holds more than its compressed content');
+}
+
+function uncompressed(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncIterable<Buffer> {
+  if (entry.method === 0) return raw;
+  return entry.compressedSize <= SMALL_BYTES && entry.size <= SMALL_BYTES
+    ? inflatedAtOnce(raw, entry)
+    : inflated(raw, entry);
+}
+
+/**
+ * Streams an entry. The last chunk is given out before the checks at the end; the iteration throws when they fail.
+ * @throws INVALID_CHECKSUM naming the entry; errors of the storage as they are
+ */
+export async function* entryContent(
+  file: RandomAccess,
+  entry: ZipEntry,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const raw = rawContent(file, entry, signal);
+  let crc = 0;
+  let size = 0;
+  try {
+    for await (const chunk of uncompressed(raw, entry)) {
+      size += chunk.length;
+      if (size > entry.size) throw wrongContent(entry.name, `unpacks to more than its ${entry.size} bytes`);
+      crc = crc32(chunk, crc);
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    throw wrongContent(entry.name, 'cannot be decompressed', error);
+  }
+  if (size !== entry.size) throw wrongContent(entry.name, `has ${size} bytes instead of ${entry.size}`);
+  if (crc !== entry.crc) throw wrongContent(entry.name, 'does not match its CRC');
+}

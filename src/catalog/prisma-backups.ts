@@ -1,0 +1,91 @@
+/** Backups in the catalog. */
+import { HoldfastError } from '../errors.ts';
+import type { BackupRepository } from './catalog.ts';
+import type { PrismaClient } from './generated/client.ts';
+import { isUniqueViolation } from './prisma-errors.ts';
+import { requireInWorkspace } from './references.ts';
+import { toBackupRow, toJson } from './rows.ts';
+
+/** The backups of the catalog. */
+export function prismaBackups(prisma: PrismaClient): BackupRepository {
+  return {
+    async find(workspaceId, id) {
+      const row = await prisma.backup.findFirst({ where: { id, workspaceId } });
+      return row === null ? undefined : toBackupRow(row);
+    },
+
+    async findByStorageKey(storageKey) {
+      const row = await prisma.backup.findUnique({ where: { storageKey } });
+      return row === null ? undefined : toBackupRow(row);
+    },
+
+    async create(backup) {
+      try {
+        const row = await prisma.$transaction(async (tx) => {
+          await requireInWorkspace(tx, backup);
+          return tx.backup.create({ data: { ...backup, manifest: toJson(backup.manifest) } });
+        });
+        return toBackupRow(row);
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new HoldfastError('INVALID_INPUT', `A backup named "${backup.name}" exists already.`, {
+          field: 'name',
+          hint: 'It is in the catalog already; there is nothing to add.',
+          cause: error,
+        });
+      }
+    },
+
+    summaries(workspaceId, sourceId) {
+      return prisma.backup.findMany({
+        where: { workspaceId, sourceId, deletingAt: null },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        select: {
+          id: true,
+          name: true,
+          sourceId: true,
+          jobId: true,
+          trigger: true,
+          pinned: true,
+          missing: true,
+          createdAt: true,
+          sizeBytes: true,
+          lastVerdict: true,
+          lastVerifiedAt: true,
+        },
+      });
+    },
+
+    async setPinned(workspaceId, id, pinned) {
+      const [row] = await prisma.backup.updateManyAndReturn({ where: { id, workspaceId }, data: { pinned } });
+      return row === undefined ? undefined : toBackupRow(row);
+    },
+
+    async setMissing(id, missing) {
+      await prisma.backup.updateMany({ where: { id }, data: { missing } });
+    },
+
+    async setVerification(id, at, verdict, message) {
+      await prisma.backup.updateMany({
+        where: { id },
+        data: { lastVerifiedAt: at, lastVerdict: verdict, lastVerifyMessage: message },
+      });
+    },
+
+    async markDeleting(id, at) {
+      await prisma.backup.updateMany({ where: { id }, data: { deletingAt: at } });
+    },
+
+    async deleting() {
+      const rows = await prisma.backup.findMany({
+        where: { deletingAt: { not: null } },
+        orderBy: { deletingAt: 'asc' },
+      });
+      return rows.map(toBackupRow);
+    },
+
+    async delete(id) {
+      await prisma.backup.deleteMany({ where: { id } });
+    },
+  };
+}

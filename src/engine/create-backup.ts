@@ -1,0 +1,112 @@
+/** createBackup: one consistent snapshot of a source becomes one stored, catalogued bundle. */
+import { newBundleName } from '../bundle/bundle-name.ts';
+import { FORMAT_VERSION } from '../bundle/manifest.ts';
+import type { BackupRow, Json, RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import type { Actor, CreateBackupRequest, Selection } from './engine.ts';
+import { requireSource } from './find-source.ts';
+import type { EngineParts } from './parts.ts';
+import { readRequest, toRequest } from './record-request.ts';
+import type { RecordRunner } from './record-runner.ts';
+import type { RunningRecord } from './running-record.ts';
+import { selectTrees } from './selection.ts';
+import { type StoredBundle, writeBundle } from './write-bundle.ts';
+
+/** What a CREATE record remembers, so that it can be finished after a crash. */
+export type CreateRequest = {
+  sourceId: string;
+  selection: Selection;
+  /** Chosen before the first byte is written; recovery looks there. */
+  storageKey: string;
+};
+
+/** Queues a backup. @throws HoldfastError NOT_FOUND, INVALID_INPUT */
+export async function createBackup(
+  parts: EngineParts,
+  runner: RecordRunner,
+  actor: Actor,
+  request: CreateBackupRequest,
+): Promise<RecordRow> {
+  const source = await requireSource(parts, actor.workspaceId, request.sourceId);
+  selectTrees(source, request.selection);
+  if (request.selection.envFile && source.envFile === null) {
+    throw new HoldfastError('INVALID_INPUT', `The source ${source.name} has no env file.`, {
+      field: 'selection.envFile',
+      hint: 'Set envFile on the source first.',
+    });
+  }
+  const record = await parts.catalog.records.create({
+    workspaceId: actor.workspaceId,
+    kind: 'CREATE',
+    trigger: 'MANUAL',
+    sourceId: source.id,
+    requestedBy: actor.name,
+    request: createRequest(parts, actor.workspaceId, source, request.selection),
+  });
+  runner.submit(record);
+  return record;
+}
+
+/** The request of a CREATE record, with the name its bundle will have. */
+export function createRequest(
+  parts: EngineParts,
+  workspaceId: string,
+  source: { readonly id: string; readonly name: string },
+  selection: Selection,
+): Json {
+  return toRequest<CreateRequest>({
+    sourceId: source.id,
+    selection,
+    storageKey: `${workspaceId}/${newBundleName(source.name, parts.now())}`,
+  });
+}
+
+/** Executes a CREATE record. */
+export async function executeCreate(parts: EngineParts, record: RunningRecord): Promise<void> {
+  const { sourceId, selection, storageKey } = readRequest<CreateRequest>(record.row);
+  const source = await requireSource(parts, record.row.workspaceId, sourceId);
+  const stored = await writeBundle(parts, record, { source, selection, storageKey });
+  // The bundle is in storage: it is catalogued even when somebody cancels just now.
+  const backup = await record.finalPhase(
+    'CATALOG',
+    async () => await catalogue(parts, record.row, storageKey, stored),
+  );
+  await finishCreate(record, backup);
+}
+
+/** Writes the catalog row of a stored bundle. */
+export async function catalogue(
+  parts: EngineParts,
+  record: RecordRow,
+  storageKey: string,
+  { manifest, sizeBytes, checksum }: StoredBundle,
+): Promise<BackupRow> {
+  return await parts.catalog.backups.create({
+    workspaceId: record.workspaceId,
+    sourceId: record.sourceId,
+    jobId: record.jobId,
+    name: storageKey.slice(storageKey.lastIndexOf('/') + 1),
+    storageKey,
+    sizeBytes: BigInt(sizeBytes),
+    checksum,
+    formatVersion: FORMAT_VERSION,
+    trigger: record.trigger,
+    manifest,
+    createdAt: new Date(manifest.createdAt),
+  });
+}
+
+/** Puts the outcome of a backup on its record. */
+export async function finishCreate(record: RunningRecord, backup: BackupRow): Promise<void> {
+  const { database, trees } = backup.manifest;
+  record.setResult({
+    kind: 'CREATE',
+    tables: database?.tables.length ?? 0,
+    rows: database?.tables.reduce((sum, table) => sum + table.rowCount, 0) ?? 0,
+    files: trees.reduce((sum, tree) => sum + tree.fileCount, 0),
+    bytes:
+      (database?.tables.reduce((sum, table) => sum + table.bytes, 0) ?? 0) +
+      trees.reduce((sum, tree) => sum + tree.bytes, 0),
+  });
+  await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
+}

@@ -1,0 +1,26 @@
+/** Which verb a record of each kind runs. */
+import { executeCreate } from './create-backup.ts';
+import { executeImport } from './import-backup.ts';
+import type { EngineParts } from './parts.ts';
+import type { ExecuteRecord } from './record-runner.ts';
+import { executeRestore } from './restore-backup.ts';
+import { executeRotate } from './rotate-backups.ts';
+import { executeVerify } from './verify-backup.ts';
+
+/** The executor of every kind of record. */
+export function executorOf(parts: EngineParts): ExecuteRecord {
+  return async (record, runner) => {
+    switch (record.row.kind) {
+      case 'CREATE':
+        return await executeCreate(parts, record);
+      case 'RESTORE':
+        return await executeRestore(parts, record, runner);
+      case 'VERIFY':
+        return await executeVerify(parts, record);
+      case 'ROTATE':
+        return await executeRotate(parts, record);
+      case 'IMPORT':
+        return await executeImport(parts, record);
+    }
+  };
+}

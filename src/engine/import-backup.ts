@@ -1,0 +1,132 @@
+/** importBackup: an uploaded bundle is checked, moved into storage and catalogued. */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { newBundleName } from '../bundle/bundle-name.ts';
+import type { Manifest } from '../bundle/manifest.ts';
+import type { RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
+import { catalogue } from './create-backup.ts';
+import type { Actor } from './engine.ts';
+import { requireSource } from './find-source.ts';
+import { type BundleFile, findBundle } from './open-bundle.ts';
+import type { EngineParts } from './parts.ts';
+import { readRequest, toRequest } from './record-request.ts';
+import type { RecordRunner } from './record-runner.ts';
+import type { RunningRecord } from './running-record.ts';
+
+/** What an IMPORT record remembers. */
+export type ImportRequest = {
+  readonly uploadId: string;
+  readonly storageKey: string;
+};
+
+/** Queues an import. @throws HoldfastError NOT_FOUND */
+export async function importBackup(
+  parts: EngineParts,
+  runner: RecordRunner,
+  actor: Actor,
+  uploadId: string,
+  sourceId: string | null,
+): Promise<RecordRow> {
+  const bundle = await findBundle(parts, actor.workspaceId, { uploadId });
+  if (sourceId !== null) await requireSource(parts, actor.workspaceId, sourceId);
+  const label = bundle.name.replace(/\.zip$/i, '');
+  const record = await parts.catalog.records.create({
+    workspaceId: actor.workspaceId,
+    kind: 'IMPORT',
+    trigger: 'MANUAL',
+    sourceId,
+    requestedBy: actor.name,
+    request: toRequest<ImportRequest>({
+      uploadId,
+      storageKey: `${actor.workspaceId}/${newBundleName(label, parts.now())}`,
+    }),
+  });
+  runner.submit(record);
+  return record;
+}
+
+/** Executes an IMPORT record. */
+export async function executeImport(parts: EngineParts, record: RunningRecord): Promise<void> {
+  const { uploadId, storageKey } = readRequest<ImportRequest>(record.row);
+  const bundle = await findBundle(parts, record.row.workspaceId, { uploadId });
+  await checkChecksum(record, bundle);
+  const { manifest, report } = await withReader(parts, bundle, record.signal, async (reader) => ({
+    manifest: reader.manifest,
+    report: await checkContent(record, reader),
+  }));
+  await record.phase('RECEIVE', async (meter) => {
+    meter.expect({ bytes: bundle.sizeBytes });
+    await copyIntoStorage(parts, bundle, storageKey, (bytes) => meter.add({ bytes }), record.signal);
+  });
+  const backup = await record.finalPhase(
+    'CATALOG',
+    async () =>
+      await catalogue(parts, record.row, storageKey, {
+        manifest,
+        sizeBytes: bundle.sizeBytes,
+        checksum: bundle.checksum,
+      }),
+  );
+  await dropUpload(parts, uploadId);
+  record.setResult({
+    kind: 'IMPORT',
+    tables: manifest.database?.tables.length ?? 0,
+    rows: report.rows,
+    files: report.files,
+    bytes: report.bytes,
+  });
+  warnOfOrigin(record, manifest);
+  await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
+}
+
+/** Removes an upload, file and row. Idempotent. */
+export async function dropUpload(parts: EngineParts, uploadId: string): Promise<void> {
+  await rm(join(parts.directories.uploads, uploadId), { force: true });
+  await parts.catalog.uploads.delete(uploadId);
+}
+
+function warnOfOrigin(record: RunningRecord, manifest: Manifest): void {
+  if (manifest.source.id !== record.row.sourceId) {
+    record.warn(
+      `The bundle was made from the source "${manifest.source.name}"; restoring it needs allowForeignSource.`,
+    );
+  }
+}
+
+async function copyIntoStorage(
+  parts: EngineParts,
+  bundle: BundleFile,
+  storageKey: string,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = await bundle.open(signal);
+  const upload = await parts.storage.create(storageKey, signal);
+  try {
+    const hash = createHash('sha256');
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        onBytes(chunk.length);
+        done(null, chunk);
+      },
+    });
+    await pipeline(file.read(0, file.sizeBytes, signal), count, upload.writable, { signal });
+    if (hash.digest('hex') !== bundle.checksum) {
+      throw new HoldfastError('INVALID_CHECKSUM', 'The upload changed on disk while it was imported.', {
+        hint: 'Upload the bundle again.',
+      });
+    }
+    await upload.commit();
+  } catch (error) {
+    await upload.abort();
+    throw error;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,71 @@
+/** Binds the verbs to their parts. */
+
+import { HoldfastError } from '../errors.ts';
+import { createBackup } from './create-backup.ts';
+import { deleteBackup } from './delete-backup.ts';
+import type { Engine } from './engine.ts';
+import { executorOf } from './execute.ts';
+import { importBackup } from './import-backup.ts';
+import { findBundle } from './open-bundle.ts';
+import type { EngineParts } from './parts.ts';
+import { receiveUpload } from './receive-upload.ts';
+import { cancel, RecordRunner } from './record-runner.ts';
+import { startRecovery } from './recover.ts';
+import { restoreBackup } from './restore-backup.ts';
+import { restorePlan } from './restore-plan.ts';
+import { rotateBackups } from './rotate-backups.ts';
+import { createSource, deleteSource, updateSource } from './sources.ts';
+import { testSource } from './test-source.ts';
+import { verifyBackup } from './verify-backup.ts';
+
+/** An engine at work. */
+export interface StartedEngine {
+  readonly engine: Engine;
+  /** Stops what is running, rolled back and written down, and starts nothing more. */
+  stop(): Promise<void>;
+}
+
+/** Recovers what an earlier process left, then takes requests. */
+export async function startEngine(parts: EngineParts): Promise<StartedEngine> {
+  const runner = new RecordRunner(parts, executorOf(parts));
+  const stopRecovery = await startRecovery(parts, runner);
+  return {
+    engine: bind(parts, runner),
+    async stop() {
+      await stopRecovery();
+      await runner.stop();
+    },
+  };
+}
+
+function bind(parts: EngineParts, runner: RecordRunner): Engine {
+  return {
+    createSource: (actor, definition) => createSource(parts, actor, definition),
+    updateSource: (actor, id, change) => updateSource(parts, actor, id, change),
+    deleteSource: (actor, id) => deleteSource(parts, actor, id),
+    testSource: (actor, id, signal) => testSource(parts, actor, id, signal),
+    createBackup: (actor, request) => createBackup(parts, runner, actor, request),
+    restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),
+    restoreBackup: (actor, request) => restoreBackup(parts, runner, actor, request),
+    verifyBackup: (actor, backupId) => verifyBackup(parts, runner, actor, backupId),
+    rotateBackups: (actor, request) => rotateBackups(parts, runner, actor, request),
+    deleteBackup: (actor, backupId) => deleteBackup(parts, actor, backupId),
+    async pinBackup(actor, backupId, pinned) {
+      const backup = await parts.catalog.backups.setPinned(actor.workspaceId, backupId, pinned);
+      if (backup === undefined)
+        throw new HoldfastError('NOT_FOUND', 'There is no such backup in this workspace.');
+      return backup;
+    },
+    importBackup: (actor, uploadId, sourceId) => importBackup(parts, runner, actor, uploadId, sourceId),
+    cancelRecord: (actor, recordId) => cancel(parts, runner, actor.workspaceId, recordId),
+    receiveUpload: (actor, fileName, content, signal) =>
+      receiveUpload(parts, actor, fileName, content, signal),
+    async openBackup(workspaceId, backupId, signal) {
+      const bundle = await findBundle(parts, workspaceId, { backupId });
+      const backup = await parts.catalog.backups.find(workspaceId, backupId);
+      if (backup === undefined)
+        throw new HoldfastError('NOT_FOUND', 'There is no such backup in this workspace.');
+      return { backup, file: await bundle.open(signal) };
+    },
+  };
+}

@@ -1,0 +1,12 @@
+import type { DatabaseSettings } from '../catalog/catalog.ts';
+import type { Database } from '../source/source.ts';
+import type { EngineParts } from './parts.ts';
+
+/**
+ * The database of a source; a database file is checked against the configured roots each time it is used.
+ * @throws HoldfastError UNSAFE_PATH, SOURCE_UNREACHABLE
+ */
+export async function openDatabase(parts: EngineParts, settings: DatabaseSettings): Promise<Database> {
+  if (settings.kind === 'SQLITE') await parts.trees.check(settings.path, 'FILE');
+  return parts.openDatabase(settings);
+}

@@ -1,0 +1,49 @@
+/** What the verbs are made of; app.ts puts it together once. */
+import type { BundleFormat } from '../bundle/bundle.ts';
+import type { Catalog, DatabaseSettings } from '../catalog/catalog.ts';
+import type { RecordEventPublisher } from '../events/record-event.ts';
+import type { Database, FileTrees } from '../source/source.ts';
+import type { RandomAccess, Storage } from '../storage/storage.ts';
+
+/** Where the engine keeps what is neither catalog nor bundle. All inside the data directory. */
+export interface EngineDirectories {
+  /** Spool files of running records, one folder a record. */
+  readonly temporary: string;
+  /** Uploaded bundles that are not in storage yet. */
+  readonly uploads: string;
+  /** Journals of restores that are about to commit. */
+  readonly journal: string;
+}
+
+/** Structured log; pino fits. Never give it a secret. */
+export interface Log {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/** Tells who works on a record, and whether they still live. */
+export interface ProcessIdentity {
+  /** `<host>/<pid>/<start>`, unique to this process. */
+  readonly owner: string;
+  /** True when `owner` was a process of this host that certainly runs no more. */
+  isDead(owner: string): boolean;
+}
+
+/** Everything a verb may use. */
+export interface EngineParts {
+  readonly catalog: Catalog;
+  readonly storage: Storage;
+  readonly bundles: BundleFormat;
+  readonly events: RecordEventPublisher;
+  readonly trees: FileTrees;
+  openDatabase(settings: DatabaseSettings): Database;
+  /** Opens a file of this host for random access, by path. */
+  openLocalFile(path: string): Promise<RandomAccess>;
+  readonly directories: EngineDirectories;
+  readonly identity: ProcessIdentity;
+  /** Largest upload, bytes. */
+  readonly uploadLimitBytes: number;
+  readonly log: Log;
+  now(): Date;
+}

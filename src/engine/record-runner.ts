@@ -1,0 +1,239 @@
+/**
+ * Executes records: a fair queue, leases and locks kept alive while the work goes on, cancellation, and an end
+ * that is always written. Knows nothing of what the records do; see execute.ts.
+ */
+import type { LockRow, RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import { isFinished, toRecordEvent } from '../events/persisted-events.ts';
+import type { EngineParts } from './parts.ts';
+import { RunningRecord, UndecidedError } from './running-record.ts';
+
+/** How long a lease or lock lasts without being renewed. */
+export const LEASE_MS = 30_000;
+const RENEW_MS = 7_500;
+/** How often a backup that waits for its source's lock tries again. */
+const RETRY_MS = 500;
+/** Records that run at the same time; more would only share the same disk and cores. */
+const CONCURRENCY = 2;
+
+/** Does what a record of some kind is for. Throws to fail it. */
+export type ExecuteRecord = (record: RunningRecord, runner: RecordRunner) => Promise<void>;
+
+interface Active {
+  readonly controller: AbortController;
+  readonly lock: LockRow | undefined;
+  readonly done: Promise<void>;
+}
+
+interface Waiting {
+  readonly row: RecordRow;
+  readonly lock: LockRow | undefined;
+}
+
+/** Whether records of this kind work alone on their source. */
+function needsLock(row: RecordRow): boolean {
+  return row.sourceId !== null && (row.kind === 'CREATE' || row.kind === 'RESTORE');
+}
+
+export class RecordRunner {
+  readonly #parts: EngineParts;
+  readonly #execute: ExecuteRecord;
+  readonly #active = new Map<string, Active>();
+  #waiting: Waiting[] = [];
+  #pumping = false;
+  #stopped = false;
+  readonly #renewal: NodeJS.Timeout;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(parts: EngineParts, execute: ExecuteRecord) {
+    this.#parts = parts;
+    this.#execute = execute;
+    this.#renewal = setInterval(() => void this.#renew(), RENEW_MS);
+    this.#renewal.unref();
+  }
+
+  /** When a lease or lock that is taken now runs out. */
+  leaseUntil(): Date {
+    return new Date(this.#parts.now().getTime() + LEASE_MS);
+  }
+
+  /** Queues a record. `lock` when the caller has taken the source's lock for it already. */
+  submit(row: RecordRow, lock?: LockRow): void {
+    this.#waiting.push({ row, lock });
+    void this.#pump();
+  }
+
+  /** Asks a record of this process to stop; false when it is not running here. */
+  abort(recordId: string, reason: HoldfastError): boolean {
+    this.#waiting = this.#waiting.filter((waiting) => waiting.row.id !== recordId);
+    const active = this.#active.get(recordId);
+    active?.controller.abort(reason);
+    return active !== undefined;
+  }
+
+  /** Whether a record is queued or running in this process. */
+  has(recordId: string): boolean {
+    return this.#active.has(recordId) || this.#waiting.some((waiting) => waiting.row.id === recordId);
+  }
+
+  /** Resolves when the record is neither queued nor running here any more. */
+  async settled(recordId: string): Promise<void> {
+    await this.#active.get(recordId)?.done;
+  }
+
+  /**
+   * Executes a record as a part of another, under the lock that one holds.
+   * @returns the record as it ended; never throws for its failure
+   */
+  async runWithin(parent: RunningRecord, row: RecordRow): Promise<RecordRow> {
+    if (!(await this.#parts.catalog.records.claim(row.id, this.#parts.identity.owner, this.leaseUntil()))) {
+      throw new HoldfastError('LOCK_LOST', 'Another server took over a part of this record.');
+    }
+    const controller = new AbortController();
+    const follow = (): void => controller.abort(parent.signal.reason);
+    parent.signal.addEventListener('abort', follow);
+    if (parent.signal.aborted) follow();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#active.set(row.id, { controller, lock: undefined, done });
+    try {
+      return await this.#perform(row, controller.signal);
+    } finally {
+      parent.signal.removeEventListener('abort', follow);
+      this.#active.delete(row.id);
+      resolve();
+    }
+  }
+
+  /** Aborts everything, waits for it to be rolled back and written, and starts nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    const reason = new HoldfastError('CANCELED', 'The server was stopped while the record was running.', {
+      hint: 'Start the operation again.',
+    });
+    for (const active of this.#active.values()) active.controller.abort(reason);
+    await Promise.all([...this.#active.values()].map((active) => active.done));
+    clearInterval(this.#renewal);
+  }
+
+  /** Starts whatever can start, oldest first. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (const waiting of [...this.#waiting]) {
+        if (this.#stopped || this.#active.size >= CONCURRENCY) break;
+        await this.#tryStart(waiting);
+      }
+    } catch (error) {
+      this.#parts.log.error(
+        { err: error },
+        'the queue of records could not be served; it will be tried again',
+      );
+    } finally {
+      this.#pumping = false;
+    }
+    clearTimeout(this.#retry);
+    if (this.#waiting.length > 0 && !this.#stopped)
+      this.#retry = setTimeout(() => void this.#pump(), RETRY_MS);
+  }
+
+  async #tryStart(waiting: Waiting): Promise<void> {
+    const { row } = waiting;
+    const { records, locks } = this.#parts.catalog;
+    const { owner } = this.#parts.identity;
+    const lock =
+      waiting.lock ??
+      (needsLock(row) && row.sourceId !== null
+        ? await locks.acquire(row.sourceId, row.id, owner, this.leaseUntil())
+        : undefined);
+    if (needsLock(row) && lock === undefined) return;
+    this.#waiting = this.#waiting.filter((candidate) => candidate !== waiting);
+    if (!(await records.claim(row.id, owner, this.leaseUntil()))) {
+      // Canceled while it waited, or taken by another server.
+      if (lock !== undefined) await locks.release(lock.sourceId, lock.token);
+      return;
+    }
+    const controller = new AbortController();
+    const done = this.#perform(row, controller.signal)
+      .catch((error: unknown): undefined => {
+        this.#parts.log.error({ err: error, recordId: row.id }, 'the end of a record could not be written');
+      })
+      .then(async (ended) => {
+        // A record left to recovery keeps its lock until that expires: nobody may touch the target before.
+        const undecided = ended !== undefined && !isFinished(ended);
+        if (lock !== undefined && !undecided) await locks.release(lock.sourceId, lock.token);
+      })
+      .catch((error: unknown) => {
+        this.#parts.log.error(
+          { err: error, recordId: row.id },
+          'a lock could not be released; it will expire',
+        );
+      })
+      .finally(() => {
+        this.#active.delete(row.id);
+        void this.#pump();
+      });
+    this.#active.set(row.id, { controller, lock, done });
+  }
+
+  async #perform(row: RecordRow, signal: AbortSignal): Promise<RecordRow> {
+    const record = new RunningRecord(this.#parts, row, signal);
+    this.#parts.log.info({ recordId: row.id, kind: row.kind }, 'record started');
+    let failure: unknown;
+    try {
+      await record.start();
+      await this.#execute(record, this);
+    } catch (error) {
+      if (error instanceof UndecidedError) {
+        this.#parts.log.warn({ recordId: row.id, err: error }, 'record left to recovery');
+        return record.row;
+      }
+      failure = error ?? new Error('a record failed without an error');
+    }
+    const finished = await record.finish(failure);
+    this.#parts.log.info(
+      { recordId: row.id, kind: row.kind, status: finished.status, code: finished.error?.code },
+      'record finished',
+    );
+    return finished;
+  }
+
+  /** Keeps leases and locks alive; a lost one stops its record before it can do harm. */
+  async #renew(): Promise<void> {
+    for (const [recordId, active] of this.#active) {
+      try {
+        const until = this.leaseUntil();
+        const kept =
+          (await this.#parts.catalog.records.renewLease(recordId, this.#parts.identity.owner, until)) &&
+          (active.lock === undefined ||
+            (await this.#parts.catalog.locks.renew(active.lock.sourceId, active.lock.token, until)));
+        if (!kept && this.#active.has(recordId)) {
+          active.controller.abort(
+            new HoldfastError('LOCK_LOST', 'The lock on the source was lost while the record was running.', {
+              hint: 'Nothing was committed after that. Find out who took the lock, then start again.',
+            }),
+          );
+        }
+      } catch (error) {
+        this.#parts.log.warn({ err: error, recordId }, 'a lease was not renewed; it will be tried again');
+      }
+    }
+  }
+}
+
+/** Asks for cancellation, in the catalog first, then in this process. */
+export async function cancel(
+  parts: EngineParts,
+  runner: RecordRunner,
+  workspaceId: string,
+  recordId: string,
+): Promise<RecordRow> {
+  const asked = await parts.catalog.records.requestCancel(workspaceId, recordId);
+  if (asked === undefined) throw new HoldfastError('NOT_FOUND', 'There is no such record in this workspace.');
+  if (asked.event !== undefined) {
+    parts.events.publish(toRecordEvent(asked.event, asked.record));
+    runner.abort(recordId, new HoldfastError('CANCELED', 'The record was canceled on request.'));
+  }
+  return asked.record;
+}

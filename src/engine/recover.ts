@@ -1,0 +1,247 @@
+/**
+ * Recovery: what a dead process left is brought to an end. CREATE is finished when its bundle is already in
+ * storage, RESTORE follows its journal, ROTATE goes on, everything else fails and says so. Records of a living
+ * process are never touched.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import { hashFile } from './check-bundle.ts';
+import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
+import { removeBackup } from './delete-backup.ts';
+import { dropUpload, type ImportRequest } from './import-backup.ts';
+import { openDatabase } from './open-database.ts';
+import type { EngineParts } from './parts.ts';
+import { expireUploads } from './receive-upload.ts';
+import { readRequest } from './record-request.ts';
+import type { RecordRunner } from './record-runner.ts';
+import { type RestoreRequest, untouched } from './restore-backup.ts';
+import { readJournal, settle } from './restore-journal.ts';
+import { executeRotate } from './rotate-backups.ts';
+import { RunningRecord } from './running-record.ts';
+
+/** How often records whose lease ran out are looked for, milliseconds. */
+const SWEEP_MS = 15_000;
+
+/** Recovers now and from time to time. Returns the function that stops it. */
+export async function startRecovery(parts: EngineParts, runner: RecordRunner): Promise<() => Promise<void>> {
+  let running = recoverAll(parts, runner);
+  await running;
+  const timer = setInterval(() => {
+    running = running.then(() => recoverAll(parts, runner));
+  }, SWEEP_MS);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+/** One sweep; a record that cannot be recovered now is left for the next. */
+async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<void> {
+  try {
+    for (const row of await parts.catalog.records.unfinished()) {
+      if (runner.has(row.id)) continue;
+      await recoverOne(parts, runner, row).catch((error: unknown) => {
+        parts.log.error({ err: error, recordId: row.id }, 'a record could not be recovered yet');
+      });
+    }
+    for (const backup of await parts.catalog.backups.deleting()) {
+      await removeBackup(parts, backup, new AbortController().signal);
+    }
+    await expireUploads(parts);
+    await sweepTemporary(parts);
+  } catch (error) {
+    parts.log.error({ err: error }, 'recovery did not get through; it will be tried again');
+  }
+}
+
+async function recoverOne(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<void> {
+  if (row.status === 'QUEUED' && row.leaseOwner === null) {
+    // Queued by a process that is gone, or by another server that will start it: claiming decides.
+    if (row.kind !== 'RESTORE' && row.parentId === null) runner.submit(row);
+    else if (await isAbandoned(parts, row)) await recover(parts, runner, row);
+    return;
+  }
+  const dead = row.leaseOwner !== null && parts.identity.isDead(row.leaseOwner);
+  const expired = row.leaseUntil !== null && row.leaseUntil <= parts.now();
+  if (dead || expired) await recover(parts, runner, row);
+}
+
+/** A queued restore belongs to whoever holds the lock it was admitted with. */
+async function isAbandoned(parts: EngineParts, row: RecordRow): Promise<boolean> {
+  if (row.parentId !== null || row.sourceId === null) return true;
+  const lock = await parts.catalog.locks.find(row.sourceId);
+  return (
+    lock === undefined ||
+    lock.recordId !== row.id ||
+    parts.identity.isDead(lock.owner) ||
+    lock.expiresAt <= parts.now()
+  );
+}
+
+async function recover(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<void> {
+  const { owner } = parts.identity;
+  if (!(await parts.catalog.records.claim(row.id, owner, runner.leaseUntil(), row.leaseOwner ?? undefined)))
+    return;
+  parts.log.warn({ recordId: row.id, kind: row.kind, phase: row.phases.at(-1)?.name }, 'recovering a record');
+  const record = new RunningRecord(parts, closePhases(parts, row), new AbortController().signal);
+  let failure: unknown;
+  try {
+    failure = await bringToAnEnd(parts, record, row);
+  } catch (error) {
+    // A restore whose journal cannot be settled now stays open: saying anything of its state would be a guess.
+    if (row.kind === 'RESTORE') throw error;
+    failure = error;
+  }
+  await rm(join(parts.directories.temporary, row.id), { recursive: true, force: true });
+  await parts.catalog.locks.releaseOf(row.id);
+  await record.finish(failure);
+}
+
+/** Resolves to why the record failed; undefined when it succeeded after all. */
+async function bringToAnEnd(
+  parts: EngineParts,
+  record: RunningRecord,
+  row: RecordRow,
+): Promise<HoldfastError | undefined> {
+  switch (row.kind) {
+    case 'CREATE':
+      return await recoverCreate(parts, record, row);
+    case 'RESTORE':
+      return await recoverRestore(parts, record, row);
+    case 'IMPORT':
+      return await recoverImport(parts, row);
+    case 'VERIFY':
+      return died(row, 'Nothing was changed.', 'Verify the backup again.');
+    case 'ROTATE':
+      await record.start();
+      await executeRotate(parts, record);
+      return undefined;
+  }
+}
+
+async function recoverCreate(
+  parts: EngineParts,
+  record: RunningRecord,
+  row: RecordRow,
+): Promise<HoldfastError | undefined> {
+  const { storageKey } = readRequest<CreateRequest>(row);
+  const { signal } = record;
+  const catalogued = await parts.catalog.backups.findByStorageKey(storageKey);
+  if (catalogued !== undefined) {
+    await finishCreate(record, catalogued);
+    return undefined;
+  }
+  const object = await parts.storage.stat(storageKey, signal);
+  if (object === undefined) {
+    await parts.storage.sweep(storageKey, signal);
+    return died(row, 'Nothing of the unfinished bundle was kept.', 'Start the backup again.');
+  }
+  const file = await parts.storage.open(storageKey, signal);
+  try {
+    const checksum = await hashFile(file, () => undefined, signal);
+    const reader = await parts.bundles.openReader(file, signal);
+    const { manifest } = reader;
+    record.warn('The server stopped after the bundle was stored; it was catalogued by recovery.');
+    const stored = { manifest, checksum, sizeBytes: object.sizeBytes };
+    await finishCreate(record, await catalogue(parts, row, storageKey, stored));
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+async function recoverRestore(
+  parts: EngineParts,
+  record: RunningRecord,
+  row: RecordRow,
+): Promise<HoldfastError | undefined> {
+  const request = readRequest<RestoreRequest>(row);
+  const source = await parts.catalog.sources.find(row.workspaceId, request.sourceId);
+  const journal = await readJournal(parts, row.id);
+  const result = restoreResult(row, request.dryRun);
+  if (journal !== undefined) {
+    const database = source?.database == null ? undefined : await openDatabase(parts, source.database);
+    if ((await settle(parts, journal, database, record.signal)) === 'NEW') {
+      record.setResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
+      record.warn('The server stopped while the restore was committing; recovery brought it to its end.');
+      return undefined;
+    }
+  }
+  record.setResult({ ...result, targetState: 'WHOLLY_OLD', rolledBack: true });
+  for (const path of targetsOf(source, request)) await parts.trees.sweep(path, row.id);
+  return died(
+    row,
+    'Database and files are wholly as they were before the restore.',
+    'Start the restore again when the server is well.',
+  );
+}
+
+/** What the record knew when its process died; a restore that had loaded its tables has said so already. */
+function restoreResult(row: RecordRow, dryRun: boolean): ReturnType<typeof untouched> {
+  const loaded = row.phases.find((phase) => phase.name === 'LOAD_TABLES' && phase.status === 'SUCCEEDED');
+  const staged = row.phases.find((phase) => phase.name === 'STAGE_FILES' && phase.status === 'SUCCEEDED');
+  const proven = row.phases.some((phase) => phase.name === 'PROVE' && phase.status === 'SUCCEEDED');
+  return {
+    ...untouched(dryRun),
+    proven,
+    rowsRestored: loaded?.progress.rows ?? 0,
+    filesRestored: staged?.progress.files ?? 0,
+  };
+}
+
+function targetsOf(
+  source: Awaited<ReturnType<EngineParts['catalog']['sources']['find']>>,
+  request: RestoreRequest,
+): string[] {
+  if (source === undefined) return [];
+  const trees = [...source.trees, ...source.configTrees].map((tree) => tree.path);
+  const env = request.selection.envFile ? (source.envFile?.restorePath ?? null) : null;
+  return env === null ? trees : [...trees, env];
+}
+
+async function recoverImport(parts: EngineParts, row: RecordRow): Promise<HoldfastError> {
+  const { storageKey, uploadId } = readRequest<ImportRequest>(row);
+  const { signal } = new AbortController();
+  const backup = await parts.catalog.backups.findByStorageKey(storageKey);
+  if (backup === undefined) {
+    await parts.storage.delete(storageKey, signal);
+    await parts.storage.sweep(storageKey, signal);
+    return died(row, 'Nothing was imported; the upload is still there.', 'Import it again.');
+  }
+  await dropUpload(parts, uploadId);
+  return died(
+    row,
+    `The bundle was catalogued as ${backup.name}, though.`,
+    'Verify that backup before you use it.',
+  );
+}
+
+function died(row: RecordRow, state: string, hint: string): HoldfastError {
+  const phase = row.phases.at(-1)?.name;
+  const where = phase === undefined ? 'before the record began' : `in phase ${phase}`;
+  return new HoldfastError('INTERNAL', `The server stopped ${where}. ${state}`, { hint });
+}
+
+/** A phase that was open when the process died will never close by itself. */
+function closePhases(parts: EngineParts, row: RecordRow): RecordRow {
+  return {
+    ...row,
+    phases: row.phases.map((phase) =>
+      phase.status === 'RUNNING'
+        ? { ...phase, status: 'FAILED', finishedAt: parts.now().toISOString() }
+        : phase,
+    ),
+  };
+}
+
+/** Spool folders of records that are finished. */
+async function sweepTemporary(parts: EngineParts): Promise<void> {
+  const unfinished = new Set((await parts.catalog.records.unfinished()).map((record) => record.id));
+  for (const name of await readdir(parts.directories.temporary)) {
+    if (!unfinished.has(name))
+      await rm(join(parts.directories.temporary, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,177 @@
+/** restoreBackup: a verified bundle replaces what its source holds, wholly or not at all. */
+import type { BundleReader } from '../bundle/bundle.ts';
+import type { RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import { applyRestore } from './apply-restore.ts';
+import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
+import type { Actor, RestoreBackupRequest } from './engine.ts';
+import { type BundleFile, findBundle } from './open-bundle.ts';
+import type { EngineParts } from './parts.ts';
+import { backUpTarget } from './pre-restore-backup.ts';
+import { readRequest, toRequest } from './record-request.ts';
+import type { RestoreResult } from './record-result.ts';
+import type { RecordRunner } from './record-runner.ts';
+import { type PreparedRestore, prepareRestore, requireTarget } from './restore-plan.ts';
+import type { RunningRecord } from './running-record.ts';
+
+/** What a RESTORE record remembers. */
+export type RestoreRequest = RestoreBackupRequest & { readonly sourceId: string };
+
+/** The largest wait for a lock of the application, milliseconds: ten minutes. */
+const MAX_LOCK_TIMEOUT_MS = 600_000;
+
+/** Restores of one process are admitted one after the other, so that two at once cannot both see a free lock. */
+let admission: Promise<unknown> = Promise.resolve();
+
+/**
+ * Takes the source's lock and starts a restore.
+ * @throws HoldfastError NOT_FOUND, INVALID_INPUT, LOCK_HELD
+ */
+export async function restoreBackup(
+  parts: EngineParts,
+  runner: RecordRunner,
+  actor: Actor,
+  request: RestoreBackupRequest,
+): Promise<RecordRow> {
+  const { lockTimeoutMs } = request;
+  if (!Number.isInteger(lockTimeoutMs) || lockTimeoutMs < 1 || lockTimeoutMs > MAX_LOCK_TIMEOUT_MS) {
+    throw new HoldfastError('INVALID_INPUT', `lockTimeoutMs must be from 1 to ${MAX_LOCK_TIMEOUT_MS}.`, {
+      field: 'lockTimeoutMs',
+    });
+  }
+  const bundle = await findBundle(parts, actor.workspaceId, request.bundle);
+  const target = await requireTarget(parts, actor.workspaceId, request.sourceId, bundle);
+  if (bundle.sourceId !== null && bundle.sourceId !== target.id && !request.allowForeignSource) {
+    throw foreignSource(bundle.name, target.name);
+  }
+  const admitted = admission.then(() =>
+    admit(parts, runner, actor, bundle, { ...request, sourceId: target.id }),
+  );
+  admission = admitted.catch(() => undefined);
+  return await admitted;
+}
+
+async function admit(
+  parts: EngineParts,
+  runner: RecordRunner,
+  actor: Actor,
+  bundle: BundleFile,
+  request: RestoreRequest,
+): Promise<RecordRow> {
+  const { locks, records } = parts.catalog;
+  const held = await locks.find(request.sourceId);
+  if (held !== undefined && held.expiresAt > parts.now()) throw lockHeld(held.recordId);
+  const unsettled = (await records.unfinished()).find(
+    (record) => record.kind === 'RESTORE' && record.sourceId === request.sourceId,
+  );
+  if (unsettled !== undefined) throw lockHeld(unsettled.id);
+  const record = await records.create({
+    workspaceId: actor.workspaceId,
+    kind: 'RESTORE',
+    trigger: 'MANUAL',
+    sourceId: request.sourceId,
+    backupId: bundle.backupId,
+    requestedBy: actor.name,
+    request: toRequest<RestoreRequest>(request),
+  });
+  const lock = await locks.acquire(request.sourceId, record.id, parts.identity.owner, runner.leaseUntil());
+  if (lock === undefined) {
+    // Another server was faster between the look and the grab; the record says so and did nothing.
+    await records.requestCancel(actor.workspaceId, record.id);
+    throw lockHeld((await locks.find(request.sourceId))?.recordId ?? 'of another server');
+  }
+  runner.submit(record, lock);
+  return record;
+}
+
+/** Executes a RESTORE record. */
+export async function executeRestore(
+  parts: EngineParts,
+  record: RunningRecord,
+  runner: RecordRunner,
+): Promise<void> {
+  const request = readRequest<RestoreRequest>(record.row);
+  const result = untouched(request.dryRun);
+  record.setResult(result);
+  const { workspaceId } = record.row;
+  const bundle = await findBundle(parts, workspaceId, request.bundle);
+  const target = await requireTarget(parts, workspaceId, request.sourceId, bundle);
+  await checkChecksum(record, bundle);
+  await withReader(parts, bundle, record.signal, async (reader) => {
+    await checkContent(record, reader);
+    const prepared = await record.phase('PLAN', async () => {
+      const made = await prepareRestore(parts, bundle, reader, target, request.selection, record.signal);
+      refuseUnlessAllowed(request, reader, made);
+      return made;
+    });
+    for (const warning of prepared.plan.warnings) record.warn(warning);
+    const preRestoreBackupId = await backUpTarget(parts, record, runner, request, target, prepared);
+    record.setResult({ ...result, preRestoreBackupId });
+    await applyRestore(parts, record, { request, target, reader, prepared, preRestoreBackupId });
+  });
+}
+
+/** The result of a restore that has not changed anything. */
+export function untouched(dryRun: boolean): RestoreResult {
+  return {
+    kind: 'RESTORE',
+    targetState: 'WHOLLY_OLD',
+    dryRun,
+    rolledBack: false,
+    proven: false,
+    rowsRestored: 0,
+    filesRestored: 0,
+    tables: [],
+    trees: [],
+    envFileRestored: false,
+    preRestoreBackupId: null,
+  };
+}
+
+function refuseUnlessAllowed(request: RestoreRequest, reader: BundleReader, prepared: PreparedRestore): void {
+  const { plan, tables, trees } = prepared;
+  const { manifest } = reader;
+  if (manifest.source.id !== plan.target.id && !request.allowForeignSource) {
+    throw foreignSource(plan.bundleName, plan.target.name);
+  }
+  if (request.planHash !== null && request.planHash !== plan.hash) {
+    throw new HoldfastError('PLAN_CHANGED', 'The restore plan is not the one that was approved.', {
+      hint: 'The bundle, the target or its structure changed since. Read the new restore plan and approve that.',
+    });
+  }
+  const [refusal] = plan.refusals;
+  if (refusal !== undefined) {
+    const more = plan.refusals.length > 1 ? ` (and ${plan.refusals.length - 1} more)` : '';
+    throw new HoldfastError(prepared.fits ? 'INVALID_INPUT' : 'SCHEMA_MISMATCH', `${refusal}${more}`, {
+      hint: 'restorePlan lists every reason. Bring the target to the structure of the bundle, or select less.',
+    });
+  }
+  if (tables.length === 0 && trees.length === 0 && plan.envFile === null) {
+    throw new HoldfastError('NO_OP_RESTORE', 'The selection restores nothing of this bundle.', {
+      hint: 'Select tables, trees or the env file that the bundle holds.',
+    });
+  }
+  if (plan.envFile !== null && plan.envFile === plan.target.envFile?.path && !request.overwriteEnvFile) {
+    throw new HoldfastError('UNSAFE_PATH', 'The env file would be written over the one it was read from.', {
+      field: 'overwriteEnvFile',
+      hint: 'Set another restorePath on the source, or set overwriteEnvFile.',
+    });
+  }
+}
+
+function foreignSource(bundleName: string, target: string): HoldfastError {
+  return new HoldfastError(
+    'INVALID_INPUT',
+    `The bundle ${bundleName} was not made from the source ${target}.`,
+    {
+      field: 'allowForeignSource',
+      hint: 'Set allowForeignSource to restore it there all the same.',
+    },
+  );
+}
+
+function lockHeld(recordId: string): HoldfastError {
+  return new HoldfastError('LOCK_HELD', `The record ${recordId} is working on this source.`, {
+    hint: 'Wait for it to finish or cancel it, then start again.',
+  });
+}

@@ -1,0 +1,95 @@
+/**
+ * The journal of a restore: written and synced before anything of the target changes for good, it says how to
+ * find out whether the database committed, and which trees stand where. From it the crash in the middle is
+ * brought to one side: wholly old or wholly new.
+ */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemErrorCode } from '../errors.ts';
+import type { Database, RestoreTicket, SwapPlan } from '../source/source.ts';
+import type { EngineParts } from './parts.ts';
+
+/** What a journal says. */
+export interface RestoreJournal {
+  readonly recordId: string;
+  /** The transaction that decides; null when no database is restored, then `decided` alone does. */
+  readonly ticket: RestoreTicket | null;
+  readonly swaps: readonly SwapPlan[];
+  /** Set once it is known; from then on recovery only finishes. */
+  readonly decided: 'NEW' | 'OLD' | null;
+}
+
+/** Writes the journal, complete and durable when it resolves. */
+export async function writeJournal(parts: EngineParts, journal: RestoreJournal): Promise<void> {
+  const { journal: directory } = parts.directories;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const temporary = join(directory, `.${journal.recordId}.tmp`);
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(journal));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, journalPath(parts, journal.recordId));
+  await syncDirectory(directory);
+}
+
+/** The journal of a record; undefined when there is none, so nothing of the target was changed for good. */
+export async function readJournal(parts: EngineParts, recordId: string): Promise<RestoreJournal | undefined> {
+  try {
+    // Written by writeJournal alone, in a directory that only this user can write.
+    return JSON.parse(await readFile(journalPath(parts, recordId), 'utf8')) as RestoreJournal;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Brings files to the side the database is on (or, without one, the journal says) and clears up. Idempotent: a
+ * crash in its middle is finished by the next call.
+ * @throws HoldfastError SOURCE_UNREACHABLE when the database cannot be asked now
+ */
+export async function settle(
+  parts: EngineParts,
+  journal: RestoreJournal,
+  database: Database | undefined,
+  signal: AbortSignal,
+): Promise<'NEW' | 'OLD'> {
+  const decided = journal.decided ?? (await ask(journal, database, signal));
+  if (journal.decided === null) await writeJournal(parts, { ...journal, decided });
+  for (const plan of journal.swaps) {
+    if (decided === 'NEW') await parts.trees.swap(plan);
+    else await parts.trees.swapBack(plan);
+  }
+  if (decided === 'NEW') for (const plan of journal.swaps) await parts.trees.discardPrevious(plan);
+  if (journal.ticket !== null) await database?.forget(journal.ticket, signal);
+  await rm(journalPath(parts, journal.recordId), { force: true });
+  await syncDirectory(parts.directories.journal);
+  return decided;
+}
+
+async function ask(
+  journal: RestoreJournal,
+  database: Database | undefined,
+  signal: AbortSignal,
+): Promise<'NEW' | 'OLD'> {
+  if (journal.ticket === null) return 'OLD';
+  if (database === undefined)
+    throw new Error(`the journal of ${journal.recordId} names a database that is gone`);
+  return (await database.outcome(journal.ticket, signal)) === 'COMMITTED' ? 'NEW' : 'OLD';
+}
+
+function journalPath(parts: EngineParts, recordId: string): string {
+  return join(parts.directories.journal, `${recordId}.json`);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

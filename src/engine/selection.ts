@@ -1,0 +1,131 @@
+/** What a selection means for a source or a bundle. Pure. */
+import type { Manifest, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
+import type { SourceRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import type { FileTree, ForeignKey, LeftOut, Table, TableName } from '../source/source.ts';
+import type { Selection } from './engine.ts';
+import { tableKey, tableLabel } from './table-order.ts';
+
+/** A tree and the area of the bundle it belongs to. */
+export interface SelectedTree {
+  readonly area: 'files' | 'config';
+  readonly tree: FileTree;
+}
+
+/** The tables to back up, and those left out with the reason. */
+export interface SelectedTables {
+  readonly tables: readonly Table[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/**
+ * Chooses from the live tables.
+ * @throws HoldfastError INVALID_INPUT for a table that does not exist or that the source excludes
+ */
+export function selectTables(
+  live: readonly Table[],
+  excluded: readonly TableName[],
+  chosen: readonly TableName[] | null,
+): SelectedTables {
+  const excludedKeys = new Set(excluded.map(tableKey));
+  const chosenKeys = chosen === null ? null : new Set(chosen.map(tableKey));
+  const liveKeys = new Set(live.map(tableKey));
+  for (const name of chosen ?? []) {
+    const key = tableKey(name);
+    if (!liveKeys.has(key) || excludedKeys.has(key)) {
+      const why = excludedKeys.has(key) ? 'is excluded by its source' : 'does not exist in the database';
+      throw new HoldfastError('INVALID_INPUT', `The table ${tableLabel(name)} ${why}.`, {
+        field: 'selection.tables',
+        hint: 'testSource lists the tables that can be backed up.',
+      });
+    }
+  }
+  const tables: Table[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const table of live) {
+    const key = tableKey(table);
+    if (excludedKeys.has(key)) leftOut.push({ name: tableLabel(table), reason: 'excluded by the source' });
+    else if (chosenKeys !== null && !chosenKeys.has(key)) {
+      leftOut.push({ name: tableLabel(table), reason: 'not in the selection' });
+    } else tables.push(table);
+  }
+  return { tables, leftOut };
+}
+
+/**
+ * Chooses from the trees of a source.
+ * @throws HoldfastError INVALID_INPUT for a tree the source does not have
+ */
+export function selectTrees(source: SourceRow, selection: Selection): SelectedTree[] {
+  return [
+    ...pick(source.trees, selection.trees, 'trees', (tree) => tree.name).map((tree) => ({
+      area: 'files' as const,
+      tree,
+    })),
+    ...pick(source.configTrees, selection.configTrees, 'configTrees', (tree) => tree.name).map((tree) => ({
+      area: 'config' as const,
+      tree,
+    })),
+  ];
+}
+
+/** The tables of a bundle to restore, in the manifest's order. @throws HoldfastError INVALID_INPUT */
+export function selectBundledTables(manifest: Manifest, selection: Selection): ManifestTable[] {
+  if (!selection.database || manifest.database === null) return [];
+  const { tables } = manifest.database;
+  if (selection.tables === null) return tables;
+  const chosen = new Set(selection.tables.map(tableKey));
+  const held = new Set(tables.map(tableKey));
+  const unknown = selection.tables.find((name) => !held.has(tableKey(name)));
+  if (unknown !== undefined) {
+    throw new HoldfastError('INVALID_INPUT', `The bundle holds no table ${tableLabel(unknown)}.`, {
+      field: 'selection.tables',
+      hint: "The backup's manifest lists what it holds.",
+    });
+  }
+  return tables.filter((table) => chosen.has(tableKey(table)));
+}
+
+/** The trees of a bundle to restore. @throws HoldfastError INVALID_INPUT */
+export function selectBundledTrees(manifest: Manifest, selection: Selection): ManifestTree[] {
+  const files = manifest.trees.filter((tree) => tree.area === 'files');
+  const config = manifest.trees.filter((tree) => tree.area === 'config');
+  return [
+    ...pick(files, selection.trees, 'trees', (tree) => tree.name),
+    ...pick(config, selection.configTrees, 'configTrees', (tree) => tree.name),
+  ];
+}
+
+function pick<T>(
+  all: readonly T[],
+  names: readonly string[] | null,
+  field: string,
+  nameOf: (item: T) => string,
+): T[] {
+  if (names === null) return [...all];
+  const unknown = names.find((name) => !all.some((item) => nameOf(item) === name));
+  if (unknown !== undefined) {
+    throw new HoldfastError('INVALID_INPUT', `There is no tree named "${unknown}" here.`, {
+      field: `selection.${field}`,
+      hint: all.length === 0 ? 'It has none at all.' : `It has: ${all.map(nameOf).join(', ')}.`,
+    });
+  }
+  return all.filter((item) => names.includes(nameOf(item)));
+}
+
+/** Warnings about foreign keys that lead from the tables of a partial operation to tables outside of it. */
+export function reachingOutside(
+  tables: readonly (TableName & {
+    readonly foreignKeys: readonly Pick<ForeignKey, 'columns' | 'references'>[];
+  })[],
+): string[] {
+  const inside = new Set(tables.map(tableKey));
+  return tables.flatMap((table) =>
+    table.foreignKeys
+      .filter((key) => !inside.has(tableKey(key.references)))
+      .map(
+        (key) =>
+          `${tableLabel(table)} (${key.columns.join(', ')}) references ${tableLabel(key.references)}, which is not part of this.`,
+      ),
+  );
+}

@@ -1,0 +1,44 @@
+/** Brings a restore to one side, now or, when the database cannot be asked, later by recovery. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HoldfastError } from '../errors.ts';
+import type { Database } from '../source/source.ts';
+import type { EngineParts } from './parts.ts';
+import { type RestoreJournal, readJournal, settle } from './restore-journal.ts';
+import { type RunningRecord, UndecidedError } from './running-record.ts';
+
+/** How often a database that cannot be reached is asked again before recovery takes over, and the pause between. */
+const ATTEMPTS = 5;
+const PAUSE_MS = 1000;
+
+/**
+ * Settles a restore whose commit has just been tried.
+ * @param failure what the commit threw; undefined when it succeeded
+ * @throws UndecidedError when the database cannot be asked, so recovery must
+ */
+export async function settleNow(
+  parts: EngineParts,
+  record: RunningRecord,
+  database: Database | undefined,
+  fallback: RestoreJournal,
+  failure: unknown,
+): Promise<'NEW' | 'OLD'> {
+  // A commit that was answered needs no asking.
+  const known = failure === undefined ? ({ decided: 'NEW' } as const) : {};
+  // Nobody may cancel the way to one side: the signal of the record has no say here.
+  const signal = new AbortController().signal;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const journal = (await readJournal(parts, record.row.id)) ?? fallback;
+      return await settle(parts, { ...journal, ...known }, database, signal);
+    } catch (error) {
+      parts.log.warn({ err: error, recordId: record.row.id, attempt }, 'a restore could not be settled yet');
+      if (attempt >= ATTEMPTS) {
+        throw new UndecidedError(
+          error instanceof HoldfastError ? error.message : 'the restore could not be settled',
+          { cause: error },
+        );
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+}

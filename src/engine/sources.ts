@@ -1,0 +1,136 @@
+/** createSource, updateSource and deleteSource: what a source may be, checked before anything is written. */
+import { relative, resolve } from 'node:path';
+import type { SourceDefinition, SourceRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import type { FileTree } from '../source/source.ts';
+import type { Actor } from './engine.ts';
+import { requireSource } from './find-source.ts';
+import type { EngineParts } from './parts.ts';
+
+/** @throws HoldfastError INVALID_INPUT, UNSAFE_PATH, SOURCE_UNREACHABLE (a path that is not there) */
+export async function createSource(
+  parts: EngineParts,
+  actor: Actor,
+  definition: SourceDefinition,
+): Promise<SourceRow> {
+  await check(parts, definition);
+  return await parts.catalog.sources.create(actor.workspaceId, definition);
+}
+
+/** @throws HoldfastError NOT_FOUND and what {@link createSource} throws */
+export async function updateSource(
+  parts: EngineParts,
+  actor: Actor,
+  id: string,
+  change: Partial<SourceDefinition>,
+): Promise<SourceRow> {
+  const { name, database, excludedTables, clearedColumns, trees, configTrees, envFile } = await requireSource(
+    parts,
+    actor.workspaceId,
+    id,
+  );
+  const definition = {
+    name,
+    database,
+    excludedTables,
+    clearedColumns,
+    trees,
+    configTrees,
+    envFile,
+    ...change,
+  };
+  await check(parts, definition);
+  return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+}
+
+/** @throws HoldfastError NOT_FOUND, LOCK_HELD */
+export async function deleteSource(parts: EngineParts, actor: Actor, id: string): Promise<void> {
+  const source = await requireSource(parts, actor.workspaceId, id);
+  const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
+  if (busy !== undefined) {
+    throw new HoldfastError('LOCK_HELD', `The record ${busy.id} is working on the source ${source.name}.`, {
+      hint: 'Wait for it to finish or cancel it, then delete the source.',
+    });
+  }
+  await parts.catalog.sources.delete(actor.workspaceId, id);
+}
+
+async function check(parts: EngineParts, definition: SourceDefinition): Promise<void> {
+  const { name, database, trees, configTrees, envFile } = definition;
+  if (name.trim() === '' || name.length > 100) {
+    throw new HoldfastError('INVALID_INPUT', 'The name of a source has 1 to 100 characters.', {
+      field: 'name',
+    });
+  }
+  if (database === null && trees.length === 0 && configTrees.length === 0 && envFile === null) {
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      'A source needs a database, a tree, a configuration directory or an env file.',
+    );
+  }
+  if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
+  if (database?.kind === 'POSTGRESQL') checkUrl(database.url);
+  await checkTrees(parts, trees, 'trees');
+  await checkTrees(parts, configTrees, 'configTrees');
+  if (envFile !== null) {
+    await parts.trees.check(envFile.path, 'FILE');
+    if (envFile.restorePath !== null) await parts.trees.check(envFile.restorePath, 'NEW_FILE');
+  }
+  refuseOverlaps(definition);
+}
+
+function checkUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !['postgres:', 'postgresql:'].includes(parsed.protocol)) {
+    // The value itself is not repeated: it may hold a password.
+    throw new HoldfastError('INVALID_INPUT', 'The connection string is not a PostgreSQL URL.', {
+      field: 'database.url',
+      hint: 'It looks like postgresql://user:password@host:5432/database.',
+    });
+  }
+}
+
+async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {
+  const names = new Set<string>();
+  for (const tree of trees) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(tree.name)) {
+      throw new HoldfastError('INVALID_INPUT', `"${tree.name}" cannot be the name of a tree.`, {
+        field,
+        hint: 'Use letters, digits, dot, underscore and hyphen; begin with a letter or digit.',
+      });
+    }
+    if (names.has(tree.name.toLowerCase())) {
+      throw new HoldfastError('INVALID_INPUT', `Two trees are named "${tree.name}".`, { field });
+    }
+    names.add(tree.name.toLowerCase());
+    await parts.trees.check(tree.path, 'DIRECTORY');
+  }
+}
+
+/** Trees are swapped whole on restore: one inside another, or the database inside one, would be moved away. */
+function refuseOverlaps({ trees, configTrees, database, envFile }: SourceDefinition): void {
+  const swapped = [...trees, ...configTrees].map((tree) => ({
+    label: `tree ${tree.name}`,
+    path: resolve(tree.path),
+  }));
+  const others = [
+    ...(database?.kind === 'SQLITE' ? [{ label: 'SQLite database', path: resolve(database.path) }] : []),
+    ...(envFile?.restorePath == null
+      ? []
+      : [{ label: 'restored env file', path: resolve(envFile.restorePath) }]),
+  ];
+  for (const outer of swapped) {
+    for (const inner of [...swapped, ...others]) {
+      if (inner === outer || !isWithin(outer.path, inner.path)) continue;
+      throw new HoldfastError('INVALID_INPUT', `The ${inner.label} lies inside the ${outer.label}.`, {
+        field: 'trees',
+        hint: 'A tree is replaced as a whole when it is restored, so nothing else of the source may lie in it.',
+      });
+    }
+  }
+}
+
+function isWithin(outer: string, inner: string): boolean {
+  const path = relative(outer, inner);
+  return path === '' || (!path.startsWith('..') && !path.startsWith('/'));
+}

@@ -1,0 +1,44 @@
+/** Who this process is, and whether another one of this host still lives. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { ProcessIdentity } from './engine/parts.ts';
+import { systemErrorCode } from './errors.ts';
+
+/**
+ * When a process began, so that a number used again by another process is told apart: field 22 of
+ * /proc/<pid>/stat (proc(5)), in clock ticks since boot, together with the boot's own id. Undefined where there is no /proc.
+ */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    // The second field is the program's name in parentheses and may hold spaces; fields 3.. follow the last ')'.
+    return `${boot}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemErrorCode(error) !== 'ESRCH';
+  }
+}
+
+/** The identity of this process. */
+export function processIdentity(): ProcessIdentity {
+  const host = encodeURIComponent(hostname());
+  return {
+    owner: `${host}/${process.pid}/${startOf(process.pid) ?? Date.now()}`,
+    isDead(owner) {
+      const [ownerHost, pid, start] = owner.split('/');
+      if (ownerHost !== host || pid === undefined || start === undefined) return false;
+      if (!isRunning(Number(pid))) return true;
+      const now = startOf(Number(pid));
+      return now !== undefined && now !== start;
+    },
+  };
+}

@@ -1,0 +1,241 @@
+/** Backups: immutable bundles and what is known of them. */
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { z } from 'zod';
+import type { Manifest } from '../bundle/manifest.ts';
+import type { Verdict } from '../catalog/catalog.ts';
+import type { Backup, Prisma } from '../catalog/generated/client.ts';
+import { builder } from './builder.ts';
+import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
+import type { SchemaContext } from './context.ts';
+import { OrderDirectionEnum, TriggerEnum, VerdictEnum } from './enums.ts';
+import { findId } from './global-id.ts';
+import { ManifestType } from './manifest.ts';
+import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
+
+const EncryptionModeEnum = builder.enumType('EncryptionMode', {
+  description: 'How a bundle is encrypted.',
+  values: { NONE: { description: 'Not encrypted.' } } as const,
+});
+
+const VerificationType = builder
+  .objectRef<{ at: Date; verdict: Verdict; message: string | null }>('Verification')
+  .implement({
+    description: 'The outcome of the last verification of a backup.',
+    fields: (t) => ({
+      at: t.expose('at', { type: 'DateTime', description: 'When it ended.' }),
+      verdict: t.expose('verdict', { type: VerdictEnum, description: 'What it found.' }),
+      message: t.exposeString('message', {
+        nullable: true,
+        description: 'What is wrong with the backup; null when nothing is.',
+      }),
+    }),
+  });
+
+const BackupContentsType = builder
+  .objectRef<{ tables: number; rows: number; files: number; bytes: number }>('BackupContents')
+  .implement({
+    description: 'What a bundle holds, in numbers.',
+    fields: (t) => ({
+      tables: t.exposeInt('tables', { description: 'How many tables.' }),
+      rows: t.expose('rows', { type: 'BigInt', description: 'How many rows.' }),
+      files: t.expose('files', { type: 'BigInt', description: 'How many files.' }),
+      bytes: t.expose('bytes', { type: 'BigInt', description: 'Bytes of content, before compression.' }),
+    }),
+  });
+
+/** The manifest as it was validated when the backup was made or imported. */
+function manifestOf(backup: Pick<Backup, 'manifest'>): Manifest {
+  // The catalog takes manifests from the bundle reader and writer only; both validate.
+  return backup.manifest as Manifest;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function contentsOf({ database, trees }: Manifest) {
+  const tables = database?.tables ?? [];
+  return {
+    tables: tables.length,
+    rows: sum(tables.map(({ rowCount }) => rowCount)),
+    files: sum(trees.map(({ fileCount }) => fileCount)),
+    bytes: sum([...tables, ...trees].map(({ bytes }) => bytes)),
+  };
+}
+
+export const BackupNode = builder.prismaNode('Backup', {
+  id: { field: 'id' },
+  nullable: true,
+  description: 'One immutable artefact (a bundle) and what is known of it.',
+});
+
+// Apart from the node, since these fields and those of other nodes refer to each other.
+builder.prismaObjectFields(BackupNode, (t) => ({
+  name: t.exposeString('name', { description: 'File name of the bundle.' }),
+  sizeBytes: t.expose('sizeBytes', { type: 'BigInt', description: 'Bytes of the bundle.' }),
+  checksum: t.exposeString('checksum', { description: 'SHA-256 of the whole bundle, hexadecimal.' }),
+  encrypted: t.boolean({
+    description: 'Whether the bundle is encrypted.',
+    resolve: (backup) => encryptionOf(backup) !== 'NONE',
+  }),
+  encryptionMode: t.field({
+    type: EncryptionModeEnum,
+    description: 'How the bundle is encrypted.',
+    resolve: (backup) => encryptionOf(backup),
+  }),
+  formatVersion: t.exposeInt('formatVersion', { description: 'Version of the bundle format.' }),
+  trigger: t.expose('trigger', { type: TriggerEnum, description: 'Why it was made.' }),
+  pinned: t.exposeBoolean('pinned', { description: 'Whether rotations must leave it alone.' }),
+  missing: t.exposeBoolean('missing', { description: 'Whether the bundle is gone from storage.' }),
+  createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  manifest: t.field({
+    type: ManifestType,
+    description: 'What the bundle says of itself.',
+    resolve: (backup) => manifestOf(backup),
+  }),
+  contents: t.field({
+    type: BackupContentsType,
+    description: 'What the bundle holds, in numbers.',
+    resolve: (backup) => contentsOf(manifestOf(backup)),
+  }),
+  lastVerification: t.field({
+    type: VerificationType,
+    nullable: true,
+    description: 'The outcome of the last verification; null when there was none.',
+    resolve: ({ lastVerifiedAt, lastVerdict, lastVerifyMessage }) =>
+      lastVerifiedAt === null || lastVerdict === null
+        ? null
+        : { at: lastVerifiedAt, verdict: lastVerdict, message: lastVerifyMessage },
+  }),
+  source: t.relation('source', {
+    nullable: true,
+    description: 'The source it was made from; null when that is gone or was never here.',
+  }),
+  downloadUrl: t.string({
+    nullable: true,
+    authScopes: { admin: true },
+    description:
+      'A signed link to the bundle that expires soon; supports Range. Null when the bundle is missing. Needs ADMIN.',
+    resolve: ({ id, missing }, _args, context) => (missing ? null : context.signDownload(id)),
+  }),
+  records: t.connection(
+    {
+      type: RecordNode,
+      description: 'The records that made, read or imported it.',
+      args: recordListArguments,
+      complexity: (args) => ({ field: 5, multiplier: pageSize(args) }),
+      resolve: ({ id }, args, context, info) => readRecords(args, { backupId: id }, context, info),
+    },
+    RecordConnection,
+  ),
+}));
+
+function encryptionOf(backup: Pick<Backup, 'manifest'>) {
+  return manifestOf(backup).encryption.mode;
+}
+
+const BackupFilterInput = builder.inputType('BackupFilter', {
+  description: 'Which backups to list. Conditions are joined by AND.',
+  fields: (t) => ({
+    sourceId: t.id({ description: 'Of this source.' }),
+    trigger: t.field({ type: [TriggerEnum], description: 'With one of these triggers.' }),
+    search: t.string({
+      description: 'With this in the name.',
+      validate: z.string().max(200, 'must have at most 200 characters'),
+    }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Made at this moment or later.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Made before this moment.' }),
+    pinned: t.boolean({ description: 'Only pinned ones, or only others.' }),
+    missing: t.boolean({ description: 'Only those whose bundle is gone, or only others.' }),
+    verdict: t.field({ type: VerdictEnum, description: 'Whose last verification found this.' }),
+  }),
+});
+
+const BackupOrderFieldEnum = builder.enumType('BackupOrderField', {
+  description: 'What backups are sorted by.',
+  values: {
+    CREATED_AT: { value: 'createdAt', description: 'When they were made.' },
+    NAME: { value: 'name', description: 'Their names.' },
+    SIZE: { value: 'sizeBytes', description: 'The size of their bundles.' },
+  } as const,
+});
+
+const BackupOrderInput = builder.inputType('BackupOrder', {
+  description: 'How to sort backups.',
+  fields: (t) => ({
+    field: t.field({ type: BackupOrderFieldEnum, required: true, description: 'What to sort by.' }),
+    direction: t.field({ type: OrderDirectionEnum, required: true, description: 'Which way.' }),
+  }),
+});
+
+export const BackupConnection = builder.connectionObject(
+  { type: BackupNode, name: 'BackupConnection', description: 'A page of backups.' },
+  { name: 'BackupEdge', description: 'A backup in its list.' },
+);
+
+function whereOf(filter: typeof BackupFilterInput.$inferInput | null | undefined): Prisma.BackupWhereInput {
+  if (!filter) return {};
+  const { sourceId, trigger, search, createdAfter, createdBefore, pinned, missing, verdict } = filter;
+  return {
+    // An id of something else matches nothing.
+    ...(sourceId && { sourceId: findId('Source', sourceId) ?? '' }),
+    ...(trigger && { trigger: { in: trigger } }),
+    ...(search && { name: { contains: search } }),
+    ...((createdAfter || createdBefore) && {
+      createdAt: { ...(createdAfter && { gte: createdAfter }), ...(createdBefore && { lt: createdBefore }) },
+    }),
+    ...(typeof pinned === 'boolean' && { pinned }),
+    ...(typeof missing === 'boolean' && { missing }),
+    ...(verdict && { lastVerdict: verdict }),
+  };
+}
+
+/** Arguments that every list of backups takes. */
+export const backupListArguments = builder.args((t) => ({
+  filter: t.field({ type: BackupFilterInput, description: 'Which backups to list; all when left out.' }),
+  orderBy: t.field({ type: BackupOrderInput, description: 'How to sort; newest first when left out.' }),
+}));
+
+type BackupListArguments = ConnectionArguments & {
+  filter?: typeof BackupFilterInput.$inferInput | null | undefined;
+  orderBy?: typeof BackupOrderInput.$inferInput | null | undefined;
+};
+
+/** One page of the backups within `scope`; those being deleted are not shown. */
+export function readBackups(
+  args: BackupListArguments,
+  scope: Prisma.BackupWhereInput,
+  context: SchemaContext,
+  info: Parameters<typeof queryFromInfo>[0]['info'],
+) {
+  const filter: Prisma.BackupWhereInput = { AND: [{ deletingAt: null }, scope, whereOf(args.filter)] };
+  const query: object = queryFromInfo({ context, info, typeName: 'Backup', path: ['edges', 'node'] });
+  return readConnection<Backup>(
+    args,
+    { column: args.orderBy?.field ?? 'createdAt', direction: args.orderBy?.direction ?? 'desc' },
+    ({ where, ...page }) =>
+      context.prisma.backup.findMany({ ...query, ...page, where: { AND: [filter, where] } }),
+    () => context.prisma.backup.count({ where: filter }),
+  );
+}
+
+builder.queryFields((t) => ({
+  backup: t.prismaField({
+    type: BackupNode,
+    nullable: true,
+    description: 'The backup with this id; null when the workspace has none.',
+    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    resolve: (query, _root, { id }, { prisma }) =>
+      prisma.backup.findUnique({ ...query, where: { id: findId('Backup', id) ?? '' } }),
+  }),
+  backups: t.connection(
+    {
+      type: BackupNode,
+      description: 'The backups of the workspace.',
+      args: backupListArguments,
+      complexity: (args) => ({ field: 5, multiplier: pageSize(args) }),
+      resolve: (_root, args, context, info) => readBackups(args, {}, context, info),
+    },
+    BackupConnection,
+  ),
+}));

@@ -1,0 +1,53 @@
+/** Enums that more than one type uses. */
+import { builder } from './builder.ts';
+
+export const RoleEnum = builder.enumType('Role', {
+  description: 'What a member may do. Each role may do all that the one before it may.',
+  values: {
+    VIEWER: { description: 'Sees metadata.' },
+    OPERATOR: { description: 'Makes, verifies and pins backups; cancels records.' },
+    ADMIN: { description: 'Manages sources; restores, rotates, deletes, imports and downloads backups.' },
+    OWNER: { description: 'Everything.' },
+  } as const,
+});
+
+export const DatabaseKindEnum = builder.enumType('DatabaseKind', {
+  description: 'The kinds of database a source can have.',
+  values: {
+    SQLITE: { description: 'An SQLite file.' },
+    POSTGRESQL: { description: 'A PostgreSQL database.' },
+  } as const,
+});
+
+export const TriggerEnum = builder.enumType('Trigger', {
+  description: 'Why a record or backup came to be.',
+  values: {
+    MANUAL: { description: 'Somebody asked for it.' },
+    SCHEDULE: { description: 'A schedule fired.' },
+    PRE_RESTORE: { description: 'Made of the target before a restore.' },
+  } as const,
+});
+
+export const VerdictEnum = builder.enumType('Verdict', {
+  description: 'What a verification found.',
+  values: {
+    PASSED: { description: 'Everything matches its checksum, size and count.' },
+    FAILED: { description: 'Something does not.' },
+  } as const,
+});
+
+export const TreeAreaEnum = builder.enumType('TreeArea', {
+  description: 'The two areas that hold file trees.',
+  values: {
+    FILES: { value: 'files', description: 'File trees.' },
+    CONFIG: { value: 'config', description: 'Configuration directories.' },
+  } as const,
+});
+
+export const OrderDirectionEnum = builder.enumType('OrderDirection', {
+  description: 'Which way a list runs.',
+  values: {
+    ASC: { value: 'asc', description: 'Smallest, oldest or first in the alphabet first.' },
+    DESC: { value: 'desc', description: 'Largest, newest or last in the alphabet first.' },
+  } as const,
+});

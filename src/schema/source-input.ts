@@ -1,0 +1,118 @@
+/** What a source is made of, as input of createSource and updateSource. */
+import { z } from 'zod';
+import type { DatabaseSettings } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
+import type { EnvFile, FileTree } from '../source/source.ts';
+import { builder } from './builder.ts';
+import { TableNameInput, tableNameOf } from './database-names.ts';
+
+const path = z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters');
+
+/** The rule for names of sources. */
+export const sourceNameRule = z
+  .string()
+  .trim()
+  .min(1, 'must not be empty')
+  .max(100, 'must have at most 100 characters')
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+
+const SqliteInput = builder.inputType('SqliteInput', {
+  description: 'An SQLite database.',
+  fields: (t) => ({
+    path: t.string({
+      required: true,
+      description: 'Absolute path of the file, inside a root.',
+      validate: path,
+    }),
+  }),
+});
+
+const PostgresqlInput = builder.inputType('PostgresqlInput', {
+  description: 'A PostgreSQL database.',
+  fields: (t) => ({
+    url: t.string({
+      required: true,
+      description:
+        'The connection string: postgresql://user:password@host:port/database. Kept encrypted and never shown again.',
+      validate: path,
+    }),
+  }),
+});
+
+export const SourceDatabaseInput = builder.inputType('SourceDatabaseInput', {
+  description: 'The database of a source: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    sqlite: t.field({ type: SqliteInput, description: 'An SQLite file.' }),
+    postgresql: t.field({ type: PostgresqlInput, description: 'A PostgreSQL database.' }),
+  }),
+});
+
+export const ClearedColumnsInput = builder.inputType('ClearedColumnsInput', {
+  description: 'Columns that a restore sets to NULL: runtime references that mean nothing afterwards.',
+  fields: (t) => ({
+    table: t.field({ type: TableNameInput, required: true, description: 'The table.' }),
+    columns: t.stringList({
+      required: true,
+      description: 'The columns.',
+      validate: z.array(z.string().min(1, 'must not be empty')).min(1, 'must name at least one column'),
+    }),
+  }),
+});
+
+export const FileTreeInput = builder.inputType('FileTreeInput', {
+  description: 'A directory to back up.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: 'Its name in bundles, unique among the trees of the source.',
+      validate: z.string().min(1, 'must not be empty').max(100, 'must have at most 100 characters'),
+    }),
+    path: t.string({
+      required: true,
+      description: 'Absolute path of the directory, inside a root.',
+      validate: path,
+    }),
+    include: t.stringList({ description: 'Globs of what to take, `**` included; everything when left out.' }),
+    exclude: t.stringList({ description: 'Globs of what not to take; they win.' }),
+  }),
+});
+
+export const EnvFileInput = builder.inputType('EnvFileInput', {
+  description: 'A file with settings and secrets. Taken only by backups that ask for it.',
+  fields: (t) => ({
+    path: t.string({
+      required: true,
+      description: 'Absolute path of the file, inside a root.',
+      validate: path,
+    }),
+    restorePath: t.string({
+      description: 'Where a restore writes it; left out, it is not restored.',
+      validate: path,
+    }),
+  }),
+});
+
+/** A database as the engine wants it. */
+export function databaseOf(input: typeof SourceDatabaseInput.$inferInput): DatabaseSettings {
+  if (input.sqlite) return { kind: 'SQLITE', path: input.sqlite.path };
+  if (input.postgresql) return { kind: 'POSTGRESQL', url: input.postgresql.url };
+  throw new HoldfastError('INVALID_INPUT', 'database: exactly one of sqlite and postgresql is needed.', {
+    field: 'database',
+  });
+}
+
+/** A tree as the engine wants it. */
+export function fileTreeOf(input: typeof FileTreeInput.$inferInput): FileTree {
+  return { name: input.name, path: input.path, include: input.include ?? [], exclude: input.exclude ?? [] };
+}
+
+/** An env file as the engine wants it. */
+export function envFileOf(input: typeof EnvFileInput.$inferInput): EnvFile {
+  return { path: input.path, restorePath: input.restorePath ?? null };
+}
+
+/** Cleared columns as the engine wants them. */
+export function clearedColumnsOf(input: typeof ClearedColumnsInput.$inferInput) {
+  return { table: tableNameOf(input.table), columns: input.columns };
+}

@@ -1,0 +1,41 @@
+/** What GraphQL callers are told of errors that are no part of a result type. */
+import { GraphQLError } from 'graphql';
+import type { Logger } from 'pino';
+import { HoldfastError } from '../errors.ts';
+import { statusOf, tellable } from './answer.ts';
+
+/** The error that a chain of GraphQL errors began with. */
+function originOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error;
+}
+
+/**
+ * Refusals keep their message and get `extensions { code, hint }`; GraphQL's own errors (syntax, validation) stay;
+ * everything else becomes INTERNAL with an id that stands in the log.
+ */
+export function maskError(error: unknown, log: Logger): GraphQLError {
+  const origin = originOf(error);
+  if (origin instanceof GraphQLError) return origin === error ? origin : withPlace(origin.message, error, {});
+  const told = tellable(origin, log);
+  const { code, hint, field } = told;
+  return withPlace(told.message, error, {
+    code,
+    ...(hint !== undefined && { hint }),
+    ...(field !== undefined && { field }),
+    // Counts only when there is no data at all; `spec` keeps application/json at 200.
+    http: { status: statusOf(code), spec: true },
+  });
+}
+
+function withPlace(message: string, error: unknown, extensions: Record<string, unknown>): GraphQLError {
+  if (!(error instanceof GraphQLError)) return new GraphQLError(message, { extensions });
+  const { nodes, source, positions, path } = error;
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+}
+
+/** A refusal as a GraphQL error, for answers that are made without executing anything. */
+export function graphqlRefusal(error: HoldfastError): GraphQLError {
+  return new GraphQLError(error.message, {
+    extensions: { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) },
+  });
+}

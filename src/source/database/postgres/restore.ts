@@ -1,0 +1,183 @@
+/** One transaction that replaces tables of a PostgreSQL database. */
+import { HoldfastError } from '../../../errors.ts';
+import type {
+  DatabaseRestore,
+  DatabaseRestoreRequest,
+  RestoreTicket,
+  SequenceState,
+  TableToRestore,
+} from '../../source.ts';
+import { toCopyText } from './copy-text.ts';
+import { dropKeys, restoreKeys, type SetAsideKey } from './foreign-keys.ts';
+import { exportStatement, type LiveTable, onlyList } from './live-table.ts';
+import { refreshMaterializedViews } from './materialized-views.ts';
+import { quoteName, quoteTable, tableKey, tableLabel } from './quote.ts';
+import { isConnectionLoss, statementRefusal } from './refusal.ts';
+import { setSequences } from './sequences.ts';
+import type { PostgresSession } from './session.ts';
+import { restoreForcedRowSecurity, restoreTriggers, type Silenced, silence } from './silence.ts';
+
+const NEVER = new AbortController().signal;
+
+/** What {@link beginRestore} found out: the locked tables and the keys that stand in the way. */
+export interface RestoreGround {
+  readonly request: DatabaseRestoreRequest;
+  readonly tables: ReadonlyMap<string, LiveTable>;
+  readonly keys: readonly SetAsideKey[];
+}
+
+/** Made by `beginRestore`, with the transaction open and everything locked that will be changed. */
+export class PostgresRestore implements DatabaseRestore {
+  readonly #session: PostgresSession;
+  readonly #ground: RestoreGround;
+  readonly #oids: readonly string[];
+  #silenced: Silenced = { triggers: [], forcedRowSecurity: [] };
+  #rowSecurityOutstanding = false;
+  #done = false;
+
+  constructor(session: PostgresSession, ground: RestoreGround) {
+    this.#session = session;
+    this.#ground = ground;
+    this.#oids = [...ground.tables.values()].map((live) => live.oid);
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    const { tables } = this.#ground.request;
+    if (tables.length === 0) return;
+    await this.#telling(async () => {
+      await dropKeys(this.#session, this.#ground.keys, signal);
+      this.#silenced = await silence(this.#session, this.#oids, signal);
+      this.#rowSecurityOutstanding = this.#silenced.forcedRowSecurity.length > 0;
+      await this.#session.execute(`TRUNCATE TABLE ${onlyList([...tables].reverse())}`, signal);
+    });
+  }
+
+  async load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number> {
+    const label = tableLabel(table);
+    this.#live(table);
+    const cleared = this.#ground.request.clearedColumns
+      .filter((entry) => tableKey(entry.table) === tableKey(table))
+      .flatMap((entry) => entry.columns);
+    const columns = table.columns.length === 0 ? '' : `(${table.columns.map(quoteName).join(', ')}) `;
+    const text = toCopyText(rows, { table: label, columns: table.columns, cleared: new Set(cleared) });
+    return await this.#telling(async () => {
+      await this.#useSearchPath('DEFAULT', signal);
+      return await this.#session.copyIn(
+        `COPY ${quoteTable(table)} ${columns}FROM STDIN (FORMAT text, ENCODING 'UTF8')`,
+        text,
+        signal,
+      );
+    }, label);
+  }
+
+  async finish(sequences: readonly SequenceState[], signal: AbortSignal): Promise<void> {
+    await this.#telling(async () => {
+      // Whatever was put off to COMMIT is checked now: ALTER TABLE refuses tables with checks outstanding.
+      await this.#session.execute('SET CONSTRAINTS ALL IMMEDIATE', signal);
+      await setSequences(this.#session, sequences, signal);
+      await restoreKeys(this.#session, this.#ground.keys, signal);
+      await restoreTriggers(this.#session, this.#silenced, signal);
+      await this.#useSearchPath('DEFAULT', signal);
+      await refreshMaterializedViews(this.#session, this.#oids, signal);
+    });
+  }
+
+  async *readRows(table: TableToRestore, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const live = this.#live(table);
+    try {
+      await this.#useSearchPath("''", signal);
+      yield* this.#session.copyOut(exportStatement(live, table.columns), signal);
+    } catch (error) {
+      throw statementRefusal(error, { table: tableLabel(table) });
+    }
+  }
+
+  async ticket(): Promise<RestoreTicket> {
+    return await this.#telling(async () => {
+      await this.#bringBackRowSecurity();
+      const id = this.#session.versionNumber >= 130_000 ? 'pg_current_xact_id()' : 'txid_current()';
+      const rows = await this.#session.query<{ xid: string }>(
+        `SELECT pg_catalog.${id}::text AS xid`,
+        [],
+        NEVER,
+      );
+      return {
+        xid: rows[0]?.xid ?? null,
+        pid: this.#session.pid,
+        backendStart: this.#session.backendStart,
+        system: await systemIdentifier(this.#session),
+      };
+    });
+  }
+
+  async commit(): Promise<void> {
+    let tag: string;
+    try {
+      await this.#bringBackRowSecurity();
+      tag = await this.#session.execute('COMMIT', NEVER);
+    } catch (error) {
+      if (this.#session.lost || isConnectionLoss(error)) {
+        throw new HoldfastError('SOURCE_UNREACHABLE', 'The connection broke during COMMIT.', {
+          hint: 'Whether the restore took effect is found out as soon as the server answers again.',
+          cause: error,
+        });
+      }
+      throw statementRefusal(error);
+    }
+    // COMMIT of a transaction that has failed is answered with ROLLBACK, which is no error to pg.
+    if (tag !== 'COMMIT') throw new Error(`COMMIT was answered with ${tag}`);
+    this.#done = true;
+    await this.#session.end();
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#done) return;
+    this.#done = true;
+    await this.#session.end();
+  }
+
+  #live(table: TableToRestore): LiveTable {
+    const live = this.#ground.tables.get(tableKey(table));
+    if (live === undefined) throw new Error(`${tableLabel(table)} is not part of this restore`);
+    return live;
+  }
+
+  /**
+   * Functions that the tables' own rules call (checks, generated columns, domains) find their names as they do in
+   * the application; when rows are read back the path is empty as in a snapshot, so that the text is the same.
+   */
+  async #useSearchPath(path: 'DEFAULT' | "''", signal: AbortSignal): Promise<void> {
+    await this.#session.execute(`SET LOCAL search_path TO ${path}`, signal);
+  }
+
+  /** Late, since a table whose row security is forced cannot be read back by its owner. */
+  async #bringBackRowSecurity(): Promise<void> {
+    if (!this.#rowSecurityOutstanding) return;
+    this.#rowSecurityOutstanding = false;
+    await restoreForcedRowSecurity(this.#session, this.#silenced, NEVER);
+  }
+
+  async #telling<T>(work: () => Promise<T>, table?: string): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw statementRefusal(error, { restoring: true, ...(table === undefined ? {} : { table }) });
+    }
+  }
+}
+
+/** Tells one cluster from another; null where this user may not ask. */
+export async function systemIdentifier(session: PostgresSession): Promise<string | null> {
+  const [allowed] = await session.query<{ allowed: boolean }>(
+    `SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS allowed`,
+    [],
+    NEVER,
+  );
+  if (allowed?.allowed !== true) return null;
+  const rows = await session.query<{ id: string }>(
+    'SELECT system_identifier::text AS id FROM pg_catalog.pg_control_system()',
+    [],
+    NEVER,
+  );
+  return rows[0]?.id ?? null;
+}

@@ -1,0 +1,50 @@
+/** SQLite as a source: a database file of this host. */
+import { throwIfAborted } from '../../../errors.ts';
+import type { Database } from '../../source.ts';
+import { findOutcome, forgetOutcome } from './outcome.ts';
+import { beginRestore } from './restore.ts';
+import { openSnapshot } from './snapshot.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** Settings that seldom need changing. */
+export interface SqliteOptions {
+  /** How long reading waits for locks of the application, milliseconds. */
+  readonly busyTimeoutMs?: number;
+}
+
+/**
+ * The database in a file. Opens nothing yet; every call runs in a process of its own, which ends with the call,
+ * with an abort, and with this process.
+ *
+ * SQLite does not know its sessions: `sessions` answers undefined and `endSessions` of a restore has no effect; an
+ * application that holds a lock makes the restore SOURCE_BUSY. A table without an INTEGER PRIMARY KEY gets new
+ * rowids in a restore: they are no part of its rows.
+ */
+export function openSqlite(path: string, options: SqliteOptions = {}): Database {
+  const busyTimeoutMs = options.busyTimeoutMs ?? 5000;
+
+  async function readOnce<T>(ask: (worker: WorkerProcess) => Promise<T>, signal: AbortSignal): Promise<T> {
+    throwIfAborted(signal);
+    const worker = new WorkerProcess(path, 'READ', busyTimeoutMs);
+    try {
+      return await ask(worker);
+    } finally {
+      await worker.close();
+    }
+  }
+
+  return {
+    kind: 'SQLITE',
+    describe: (signal) => readOnce((worker) => worker.request('describe', {}, signal), signal),
+    countRows: (tables, signal) =>
+      readOnce(
+        (worker) => worker.request('countRows', { tables: tables.map((table) => table.name) }, signal),
+        signal,
+      ),
+    sessions: async () => undefined,
+    openSnapshot: (signal) => openSnapshot(path, busyTimeoutMs, signal),
+    beginRestore: (request, signal) => beginRestore(path, request, signal),
+    outcome: (ticket, signal) => findOutcome(path, ticket, signal),
+    forget: (ticket, signal) => forgetOutcome(path, ticket, signal),
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * A process of its own for memory.test.ts: writes a bundle with a table and a file of the given size each, reads
+ * it back, and prints how far its memory rose above where it was after a first small bundle.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { bundleFormat } from '../../src/bundle/bundle-format.ts';
+import { openLocalFile } from '../../src/storage/local-file.ts';
+import { draftOf, file, never } from './sample-bundle.ts';
+
+const CHUNK_ROWS = 500;
+
+function* rowChunks(bytes: number): Generator<Buffer> {
+  for (let made = 0, id = 0; made < bytes; ) {
+    let text = '';
+    for (let i = 0; i < CHUNK_ROWS; i++, id++)
+      text += `{"id":${id},"name":"row number ${id}","text":"${'lorem ipsum '.repeat(8)}"}\n`;
+    made += text.length;
+    yield Buffer.from(text);
+  }
+}
+
+function* fileChunks(bytes: number): Generator<Buffer> {
+  const chunk = Buffer.alloc(65_536, 'some content of a file; ');
+  for (let made = 0; made < bytes; made += chunk.length) yield chunk;
+}
+
+async function roundTrip(directory: string, bytes: number): Promise<void> {
+  const path = join(directory, `${bytes}.zip`);
+  const writer = bundleFormat.createWriter({ sink: createWriteStream(path), spoolDirectory: directory });
+  const described = { schema: null, name: 't', columns: [], primaryKey: [], foreignKeys: [] };
+  const table = await writer.addTable(described, Readable.from(rowChunks(bytes)), () => {}, never);
+  const { content: _, ...big } = file('big');
+  await writer.addFile(big, Readable.from(fileChunks(bytes)), () => {}, never);
+  await writer.finish(draftOf([table], [big]), never);
+  const reader = await bundleFormat.openReader(await openLocalFile(path, 'bundle'), never);
+  await reader.verifyContent(() => {}, never);
+  await reader.close();
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'holdfast-memory-'));
+let peak = 0;
+const timer = setInterval(() => {
+  peak = Math.max(peak, process.memoryUsage.rss());
+}, 5);
+try {
+  await roundTrip(directory, 20_000_000);
+  const before = peak;
+  await roundTrip(directory, Number(process.argv[2]));
+  console.log(JSON.stringify({ before, peak }));
+} finally {
+  clearInterval(timer);
+  await rm(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,139 @@
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
+
+let holdfast: TestEngine;
+let sourceId: string;
+let databasePath: string;
+let treePath: string;
+
+beforeEach(async () => {
+  holdfast = await TestEngine.start();
+  databasePath = join(holdfast.root, 'app.sqlite');
+  treePath = join(holdfast.root, 'uploads');
+  const database = new Database(databasePath);
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL, session TEXT);
+    CREATE TABLE book (id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL REFERENCES author, title TEXT, price REAL, cover BLOB);
+    INSERT INTO author VALUES (1, 'Ada', 's1'), (2, 'Grace', NULL);
+    INSERT INTO book VALUES (1, 1, 'Notes', 12.5, x'00ff'), (2, 2, 'Compilers', 0.1, NULL), (3, 2, 'Bugs', -1e300, x'');
+  `);
+  database.close();
+  await mkdir(join(treePath, 'nested'), { recursive: true });
+  await writeFile(join(treePath, 'a.txt'), 'alpha');
+  await writeFile(join(treePath, 'nested/[...slug].tsx'), 'export {}');
+  await writeFile(join(treePath, '.hidden'), '');
+  await symlink('../../outside', join(treePath, 'link'));
+  await chmod(join(treePath, 'a.txt'), 0o751);
+  const source = await holdfast.engine.createSource(holdfast.actor, {
+    name: 'Shop',
+    database: { kind: 'SQLITE', path: databasePath },
+    excludedTables: [],
+    clearedColumns: [],
+    trees: [{ name: 'uploads', path: treePath, include: [], exclude: ['**/*.log'] }],
+    configTrees: [],
+    envFile: null,
+  });
+  sourceId = source.id;
+});
+
+afterEach(async () => {
+  await holdfast.remove();
+});
+
+function dump(): unknown {
+  const database = new Database(databasePath, { readonly: true });
+  try {
+    return ['author', 'book'].map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY id`).all());
+  } finally {
+    database.close();
+  }
+}
+
+async function listTree(): Promise<unknown> {
+  const names = (await readdir(treePath, { recursive: true })).sort();
+  return await Promise.all(
+    names.map(async (name) => {
+      const path = join(treePath, name);
+      const stats = await lstat(path);
+      const content = stats.isFile()
+        ? await readFile(path, 'utf8')
+        : stats.isSymbolicLink()
+          ? await readlink(path)
+          : null;
+      return [name, stats.mode, stats.mtimeMs, content];
+    }),
+  );
+}
+
+async function wreck(): Promise<void> {
+  const database = new Database(databasePath);
+  database.exec(`DELETE FROM book WHERE id = 2; UPDATE author SET name = 'nobody'; INSERT INTO author VALUES (9, 'Eve', NULL);`);
+  database.close();
+  await rm(join(treePath, 'a.txt'));
+  await writeFile(join(treePath, 'new.txt'), 'new');
+  await writeFile(join(treePath, 'app.log'), 'kept');
+}
+
+describe('the main job', () => {
+  test('a wrecked database and tree come back exactly, and the restore is proven', async () => {
+    const rows = dump();
+    const files = await listTree();
+    const created = await holdfast.backUp(sourceId);
+    expect(created.status).toBe('SUCCEEDED');
+    expect(created.result).toMatchObject({ kind: 'CREATE', tables: 2, rows: 5, files: 3 });
+    expect(created.phases.map((phase) => phase.name)).toEqual(['SNAPSHOT', 'TABLES', 'FILES', 'STORE', 'CATALOG']);
+
+    const verified = await holdfast.finished(await holdfast.engine.verifyBackup(holdfast.actor, created.backupId));
+    expect(verified).toMatchObject({ status: 'SUCCEEDED', result: { verdict: 'PASSED', rowsChecked: 5 } });
+
+    await wreck();
+    const plan = await holdfast.engine.restorePlan(
+      holdfast.actor,
+      { bundle: { backupId: created.backupId }, sourceId: null, selection: EVERYTHING },
+      AbortSignal.timeout(10_000),
+    );
+    expect(plan.refusals).toEqual([]);
+    expect(plan.tables.map(({ name, rowsNow, rowsInBundle }) => [name, rowsNow, rowsInBundle])).toEqual([
+      ['author', 3, 2],
+      ['book', 2, 3],
+    ]);
+    expect(plan.trees[0]).toMatchObject({ added: 1, removed: 1 });
+
+    const restored = await holdfast.restore(restoreOf(created.backupId, { planHash: plan.hash }));
+    expect(restored.error).toBeNull();
+    expect(restored).toMatchObject({
+      status: 'SUCCEEDED',
+      result: { targetState: 'WHOLLY_NEW', proven: true, rowsRestored: 5, filesRestored: 3 },
+    });
+    expect(dump()).toEqual(rows);
+    expect(await readFile(join(treePath, 'app.log'), 'utf8')).toBe('kept');
+    await rm(join(treePath, 'app.log'));
+    const after = await listTree();
+    expect(after).toEqual(files);
+    // What was there before the restore can be had back.
+    const result = restored.result as { preRestoreBackupId: string };
+    const undone = await holdfast.restore(restoreOf(result.preRestoreBackupId, { preRestoreBackup: 'NONE' }));
+    expect(undone.error).toBeNull();
+    expect(await readdir(treePath)).toContain('new.txt');
+    expect(dump()).not.toEqual(rows);
+  });
+
+  test('a dry run imports everything, says so and leaves everything as it was', async () => {
+    const created = await holdfast.backUp(sourceId);
+    await wreck();
+    const rows = dump();
+    const files = await listTree();
+    const restored = await holdfast.restore(restoreOf(created.backupId, { dryRun: true }));
+    expect(restored).toMatchObject({
+      status: 'SUCCEEDED',
+      result: { dryRun: true, rolledBack: true, proven: true, rowsRestored: 5, targetState: 'WHOLLY_OLD' },
+    });
+    expect(dump()).toEqual(rows);
+    expect(await listTree()).toEqual(files);
+    expect((await readdir(holdfast.root)).filter((name) => name.includes('holdfast'))).toEqual([]);
+  });
+});

@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest';
+import { openSqlite } from '../../../../src/source/database/sqlite/sqlite.ts';
+import { makeDatabase, takeBackup, unhurried } from '../../../support/sqlite-database.ts';
+
+const describeSql = async (sql: string) => await openSqlite(makeDatabase(sql)).describe(unhurried);
+
+test('tables are told with columns, keys and exact numbers of rows', async () => {
+  const description = await describeSql(`
+    CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT 'x', label TEXT AS (upper(name)));
+    CREATE TABLE "Book" (isbn TEXT, edition INT, author INTEGER REFERENCES author, PRIMARY KEY (edition, isbn)) WITHOUT ROWID;
+    INSERT INTO author (id) VALUES (1), (2), (3)`);
+  expect(description).toMatchObject({ kind: 'SQLITE', databaseName: 'application.sqlite', leftOut: [] });
+  expect(description.serverVersion).toMatch(/^3\./);
+  expect(description.tables).toEqual([
+    {
+      schema: null,
+      name: 'Book',
+      columns: [
+        { name: 'isbn', type: 'TEXT', nullable: false, hasDefault: false, generated: false },
+        { name: 'edition', type: 'INT', nullable: false, hasDefault: false, generated: false },
+        { name: 'author', type: 'INTEGER', nullable: true, hasDefault: false, generated: false },
+      ],
+      primaryKey: ['edition', 'isbn'],
+      foreignKeys: [
+        {
+          name: 'fk_0',
+          columns: ['author'],
+          references: { schema: null, name: 'author' },
+          referencedColumns: ['id'],
+          deferrable: false,
+        },
+      ],
+      rowEstimate: 0,
+    },
+    {
+      schema: null,
+      name: 'author',
+      columns: [
+        { name: 'id', type: 'INTEGER', nullable: false, hasDefault: true, generated: false },
+        { name: 'name', type: 'TEXT', nullable: false, hasDefault: true, generated: false },
+        { name: 'label', type: 'TEXT', nullable: true, hasDefault: false, generated: true },
+      ],
+      primaryKey: ['id'],
+      foreignKeys: [],
+      rowEstimate: 3,
+    },
+  ]);
+});
+
+test('foreign keys name the parent as it is spelled, and say whether they wait for the commit', async () => {
+  const { tables } = await describeSql(`
+    CREATE TABLE "Parent" (a, "B", PRIMARY KEY (a, "B"));
+    CREATE TABLE child (
+      x, y, z, w,
+      FOREIGN KEY (x, y) REFERENCES PARENT, -- REFERENCES nothing
+      FOREIGN KEY (y, x) REFERENCES parent (A, b) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+      FOREIGN KEY (z) REFERENCES child (w) NOT DEFERRABLE INITIALLY DEFERRED,
+      FOREIGN KEY (w) REFERENCES gone (id))`);
+  const child = tables.find((table) => table.name === 'child');
+  expect(
+    child?.foreignKeys.map((key) => [
+      key.columns,
+      key.references.name,
+      key.referencedColumns,
+      key.deferrable,
+    ]),
+  ).toEqual([
+    [['x', 'y'], 'Parent', ['a', 'B'], false],
+    [['y', 'x'], 'Parent', ['a', 'B'], true],
+    [['z'], 'child', ['w'], false],
+    [['w'], 'gone', ['id'], false],
+  ]);
+});
+
+test('views, virtual tables and their insides are left out with a reason; internal tables are not mentioned', async () => {
+  const { tables, leftOut } = await describeSql(`
+    CREATE TABLE note (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT);
+    CREATE INDEX note_body ON note (body);
+    INSERT INTO note (body) VALUES ('a');
+    ANALYZE;
+    CREATE VIEW recent AS SELECT * FROM note;
+    CREATE VIRTUAL TABLE search USING fts5(body);
+    CREATE VIRTUAL TABLE area USING rtree(id, x0, x1)`);
+  expect(tables.map((table) => table.name)).toEqual(['note']);
+  const reasons = new Map(leftOut.map(({ name, reason }) => [name, reason]));
+  expect([...reasons.keys()]).toEqual(
+    expect.arrayContaining(['recent', 'search', 'search_data', 'area', 'area_node']),
+  );
+  expect(reasons.get('recent')).toMatch(/view/);
+  expect(reasons.get('search')).toMatch(/virtual table/);
+  expect(reasons.get('search_data')).toMatch(/inside of a virtual table/);
+  expect([...reasons.keys()].filter((name) => name.startsWith('sqlite_'))).toEqual([]);
+});
+
+test.each([
+  [
+    'Prisma',
+    "CREATE TABLE _prisma_migrations (id, migration_name, started_at, finished_at, rolled_back_at); INSERT INTO _prisma_migrations VALUES (1, 'b', 2, 3, NULL), (2, 'a', 1, 2, NULL), (3, 'c', 3, NULL, NULL), (4, 'd', 4, 5, 6)",
+    ['a', 'b'],
+  ],
+  [
+    'Knex',
+    "CREATE TABLE knex_migrations (id INTEGER PRIMARY KEY, name); INSERT INTO knex_migrations VALUES (1, 'z'), (2, 'y')",
+    ['z', 'y'],
+  ],
+  [
+    'Django',
+    "CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app, name); INSERT INTO django_migrations VALUES (1, 'auth', '0001')",
+    ['auth.0001'],
+  ],
+  [
+    'Rails',
+    "CREATE TABLE schema_migrations (version); INSERT INTO schema_migrations VALUES ('20240102'), ('20240101')",
+    ['20240101', '20240102'],
+  ],
+  ['none', 'CREATE TABLE migrations (something_else)', []],
+])('applied migrations are found where the tool keeps them: %s', async (_tool, sql, migrations) => {
+  expect((await describeSql(sql)).appliedMigrations).toEqual(migrations);
+});
+
+test('a database without tables, and an empty file, are empty databases', async () => {
+  const database = openSqlite(makeDatabase());
+  expect((await database.describe(unhurried)).tables).toEqual([]);
+  expect((await takeBackup(database)).sequences).toEqual([]);
+});
+
+test('rows are counted exactly, in the order asked for', async () => {
+  const path = makeDatabase('CREATE TABLE a (x); CREATE TABLE b (x); INSERT INTO a VALUES (1), (2)');
+  const names = ['b', 'a'].map((name) => ({ schema: null, name }));
+  expect(await openSqlite(path).countRows(names, unhurried)).toEqual([0, 2]);
+});
+
+test('sessions cannot be known', async () => {
+  expect(await openSqlite(makeDatabase()).sessions(unhurried)).toBeUndefined();
+});
