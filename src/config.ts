@@ -29,7 +29,7 @@ export const CONFIG_KEYS = {
     'Key that seals secrets, 32 bytes in base64 or hex. Without it, <data>/instance.key is made.',
   ],
   HOLDFAST_UPLOAD_LIMIT_BYTES: ['10737418240', 'Largest upload, bytes (10 GiB).'],
-  HOLDFAST_DEVELOPMENT: ['false', 'true serves GraphiQL at /graphql and prints readable logs.'],
+  HOLDFAST_DEVELOPMENT: ['false', 'true serves GraphiQL at /graphql.'],
   HOLDFAST_LOG_LEVEL: ['info', 'fatal, error, warn, info, debug, trace or silent.'],
 } as const satisfies Record<`HOLDFAST_${string}`, readonly [fallback: string, meaning: string]>;
 

@@ -5,7 +5,7 @@ import type { EventTransport, RecordEvent } from './event-stream.ts';
 import { RecordProgressDocument, type RecordStatus, WorkspaceEventsDocument } from './generated/graphql.ts';
 
 /** Attempts to reach a server that never answered, before its address is taken for wrong. */
-const ATTEMPTS_TO_REACH = 6;
+const ATTEMPTS_TO_REACH = 5;
 /** Attempts that may meet a fault of the server's own, in a row, before it is reported. */
 const ATTEMPTS_AT_FAULT = 5;
 

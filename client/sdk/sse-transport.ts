@@ -2,7 +2,7 @@
 import { type Connection, responseError } from './connection.ts';
 import { HoldfastRequestError } from './errors.ts';
 import { type EventTransport, eventIn } from './event-stream.ts';
-import { asGraphQLResponse } from './graphql-response.ts';
+import { asGraphQLResponse, errorFromStatus } from './graphql-response.ts';
 import { type SseMessage, sseMessages } from './sse-parser.ts';
 
 /** Milliseconds of silence, comments included, after which the connection is taken for dead. */
@@ -52,8 +52,9 @@ export function sseTransport(connection: Connection): EventTransport {
       signal,
     });
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-    if (!response.ok || !isStream || response.body === null) throw await responseError(response, signal);
-    connected();
+    // A refusal may come as a stream too: of one event, which has the errors.
+    if (!isStream || response.body === null) throw await responseError(response, signal);
+    if (response.ok) connected();
     for await (const message of sseMessages(chunks(response.body, signal))) {
       if (message.event === 'complete') return;
       if (message.event !== 'next') continue;
@@ -61,6 +62,7 @@ export function sseTransport(connection: Connection): EventTransport {
       if (answer !== undefined) yield eventIn(answer, field);
     }
     signal.throwIfAborted();
+    if (!response.ok) throw errorFromStatus(response.status, response.url);
     throw broken('The stream ended without "complete".');
   };
 }

@@ -1,5 +1,5 @@
 /** Events over a WebSocket of their own, by the graphql-transport-ws protocol. */
-import { createClient } from 'graphql-ws/client';
+import { type Client, createClient } from 'graphql-ws/client';
 import { type Connection, credentials } from './connection.ts';
 import { HoldfastRequestError, type RequestErrorCode } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
@@ -11,12 +11,14 @@ const PING_AFTER = 10_000;
 /** Milliseconds it waits for the answer before it takes the connection for dead. */
 const PONG_WITHIN = 10_000;
 
-/** Close codes of the protocol that another attempt would only meet again. */
+const NORMAL_CLOSURE = 1000;
+/** What close codes mean that are more than a broken connection. */
 const CLOSE_ERRORS: Readonly<Record<number, readonly [RequestErrorCode, string]>> = {
   4400: ['PROTOCOL', 'The server did not understand the client.'],
   4401: ['UNAUTHENTICATED', 'The server does not accept the credentials.'],
   4403: ['UNAUTHENTICATED', 'The server does not accept the credentials.'],
   4406: ['PROTOCOL', 'The server speaks another WebSocket protocol.'],
+  4429: ['RATE_LIMITED', 'Too many attempts to connect.'],
   4500: ['INTERNAL', 'The server met a fault of its own.'],
 };
 const BROKEN: readonly [RequestErrorCode, string] = ['CONNECTION', 'The connection to the server broke.'];
@@ -44,8 +46,14 @@ function socketUrl({ baseUrl }: Connection): string {
   return url.href;
 }
 
+/** Closes the socket; one that is still connecting as soon as it has, if ever. */
+function close(client: Client): void {
+  // What went wrong with the connection was told to the subscription.
+  client.dispose()?.catch(() => {});
+}
+
 /** One client per subscription and attempt: whoever follows decides when, and from where, to connect again. */
-function connectOnce(connection: Connection, connected: () => void): ReturnType<typeof createClient> {
+function connectOnce(connection: Connection, connected: () => void): Client {
   let overdue: ReturnType<typeof setTimeout> | undefined;
   const client = createClient({
     url: socketUrl(connection),
@@ -62,10 +70,10 @@ function connectOnce(connection: Connection, connected: () => void): ReturnType<
       pong: (received) => {
         if (received) clearTimeout(overdue);
       },
-      closed: () => {
+      closed: (event) => {
         clearTimeout(overdue);
-        // A normal closure would make it connect again by itself, with the variables of the first time.
-        void client.dispose();
+        // It would connect again by itself, with the variables of the first time.
+        if (closeCode(event) === NORMAL_CLOSURE) close(client);
       },
     },
   });
@@ -99,7 +107,7 @@ export function webSocketTransport(connection: Connection): EventTransport {
     } finally {
       signal.removeEventListener('abort', abort);
       unsubscribe();
-      await client.dispose();
+      close(client);
     }
   };
 }

@@ -24,7 +24,7 @@ import {
 import { restoreGuide } from './restore-guide.ts';
 import { RowArrayWriter } from './row-array-writer.ts';
 import { TOOL_VERSION } from './tool-version.ts';
-import { checkTruePath } from './true-path.ts';
+import { checkTruePath, trueBytes } from './true-path.ts';
 import { ZipOutput, type ZipOutputEntry } from './zip-output.ts';
 
 /** The schema that file names of tables do not mention. */
@@ -126,7 +126,7 @@ class ZipBundleWriter implements BundleWriter {
       return { sizeBytes: 0, sha256: measure.hash.digest('hex') };
     }
     if (file.kind === 'SYMLINK') {
-      const target = Buffer.from(file.target);
+      const target = trueBytes(file.target);
       await this.#put({ ...zip, kind: 'SYMLINK' }, target, signal);
       const sha256 = measure.hash.update(target).digest('hex');
       await this.#list({ kind: 'SYMLINK', ...common, target: file.target, size: target.length, sha256 });

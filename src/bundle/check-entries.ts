@@ -8,7 +8,7 @@ import type { BundleLimits } from './bundle.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { EntryRecord, Manifest } from './manifest.ts';
 import { malformedBundle, unsafeNames, unsafePath, wrongContent } from './refusal.ts';
-import { checkLinkTarget, checkTruePath } from './true-path.ts';
+import { checkLinkTarget, checkTruePath, trueBytes } from './true-path.ts';
 import type { ZipDirectory } from './zip-directory.ts';
 import type { ZipEntry } from './zip-records.ts';
 
@@ -35,7 +35,7 @@ export function checkEntryName(name: string): void {
 /** What tools make of the zip's link must be what the record says; the entry itself is held to its hash. */
 function checkLink(link: EntryRecord & { readonly kind: 'SYMLINK' }): void {
   checkLinkTarget(link.path, link.target);
-  const target = Buffer.from(link.target);
+  const target = trueBytes(link.target);
   if (link.size !== target.length || link.sha256 !== hash('sha256', target)) {
     throw wrongContent(link.entry, 'is a link with two targets');
   }

@@ -4,6 +4,7 @@
  * data in entries.ndjson, so a label need not be decoded to get them back.
  */
 import { createHash } from 'node:crypto';
+import { trueBytes } from './true-path.ts';
 
 /** Room for `~` and a counter below the 255 bytes of common file systems. */
 const LONGEST_LABEL = 240;
@@ -15,12 +16,9 @@ function percent(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-/** One character, percent-encoded unless it is plain. U+DC80..U+DCFF alone stand for the raw bytes 80..FF. */
+/** One character, percent-encoded unless it is plain. */
 function encodeCharacter(character: string): string {
-  if (PLAIN.test(character)) return character;
-  const code = character.codePointAt(0) ?? 0;
-  if (code >= 0xdc80 && code <= 0xdcff) return percent(code - 0xdc00);
-  return [...Buffer.from(character)].map(percent).join('');
+  return PLAIN.test(character) ? character : Array.from(trueBytes(character), percent).join('');
 }
 
 /** The label of a true name; different names may share one, see {@link uniqueLabel}. */

@@ -11,6 +11,17 @@ function withoutRawBytes(path: string): string {
   return path.replace(/[\u{DC80}-\u{DCFF}]/gu, '');
 }
 
+/** The bytes that a name or a link's target has on disk. */
+export function trueBytes(name: string): Buffer {
+  if (name.isWellFormed()) return Buffer.from(name);
+  return Buffer.concat(
+    Array.from(name, (character) => {
+      const code = character.codePointAt(0) ?? 0;
+      return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code - 0xdc00) : Buffer.from(character);
+    }),
+  );
+}
+
 /**
  * Accepts relative paths that stay inside: names such as `[...slug]`, `a..b`, `..foo` or `C:\x` are legal.
  * @throws UNSAFE_PATH

@@ -1,7 +1,8 @@
 /**
  * The records of a zip file, byte by byte (PKWARE's APPNOTE 6.3). Own code, since no package at hand is strict:
- * unzipper and yauzl check no CRC, unzipper takes the last of several end records and of a local header believes
- * whatever suits it, and neither sees entries that overlap. Here every record has one place only where it may be.
+ * unzipper 0.12 checks no CRC, looks for the end record in the last 80 bytes and takes the first thing that looks
+ * like it, ignores what a local header says, and sees neither entries that overlap nor bytes between them. Here
+ * every record has one place only where it may be.
  */
 import { malformedBundle } from './refusal.ts';
 

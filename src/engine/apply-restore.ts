@@ -3,15 +3,16 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import { addDigests, ContentDigest } from '../bundle/content-digest.ts';
 import type { ManifestTable } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type { Database, DatabaseRestore, SequenceState, TableToRestore } from '../source/source.ts';
 import type { RestoreBackupRequest } from './engine.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { RestoreResult } from './record-result.ts';
-import { writeJournal } from './restore-journal.ts';
+import { requireHold } from './require-hold.ts';
+import { dropJournal, type RestoreJournal, writeJournal } from './restore-journal.ts';
 import type { PreparedRestore } from './restore-plan.ts';
-import type { RunningRecord } from './running-record.ts';
+import { type RunningRecord, UndecidedError } from './running-record.ts';
 import { settleNow } from './settle-restore.ts';
 import { type StagedFiles, stageFiles } from './stage-files.ts';
 import { tableKey, tableLabel } from './table-order.ts';
@@ -40,37 +41,41 @@ export async function applyRestore(
 ): Promise<void> {
   const staged = await stage(parts, record, order);
   let loaded: Loaded | undefined;
+  const takeBack = async (): Promise<void> => {
+    await loaded?.transaction.rollback();
+    await staged.abort();
+  };
+  let committing = false;
   try {
     loaded = await load(parts, record, order);
+    const result: RestoreResult = {
+      kind: 'RESTORE',
+      targetState: 'WHOLLY_OLD',
+      dryRun: order.request.dryRun,
+      rolledBack: true,
+      proven: loaded?.proven ?? true,
+      rowsRestored: loaded?.tables.reduce((sum, table) => sum + table.rows, 0) ?? 0,
+      filesRestored: staged.trees.reduce((sum, tree) => sum + tree.files, 0),
+      tables: loaded?.tables ?? [],
+      trees: staged.trees,
+      envFileRestored: order.prepared.plan.envFile !== null,
+      preRestoreBackupId: order.preRestoreBackupId,
+    };
+    await record.keepResult(result);
+    if (order.request.dryRun) {
+      await record.finalPhase('ROLL_BACK', takeBack);
+      return;
+    }
+    await record.phase('COMMIT', async () => {
+      const decision = await prepareDecision(parts, record, order, loaded?.transaction, staged);
+      committing = true;
+      await commit(parts, record, decision, result);
+    });
   } catch (error) {
-    await staged.abort();
+    // Once COMMIT has begun, the journal decides what is taken back.
+    if (!committing) await takeBack();
     throw error;
   }
-  const result: RestoreResult = {
-    kind: 'RESTORE',
-    targetState: 'WHOLLY_OLD',
-    dryRun: order.request.dryRun,
-    rolledBack: true,
-    proven: loaded?.proven ?? true,
-    rowsRestored: loaded?.tables.reduce((sum, table) => sum + table.rows, 0) ?? 0,
-    filesRestored: staged.trees.reduce((sum, tree) => sum + tree.files, 0),
-    tables: loaded?.tables ?? [],
-    trees: staged.trees,
-    envFileRestored: order.prepared.plan.envFile !== null,
-    preRestoreBackupId: order.preRestoreBackupId,
-  };
-  record.setResult(result);
-  if (order.request.dryRun) {
-    await record.finalPhase('ROLL_BACK', async () => {
-      await loaded?.transaction.rollback();
-      await staged.abort();
-    });
-    return;
-  }
-  await record.phase('COMMIT', async () => {
-    await commit(parts, record, order, loaded?.transaction, staged);
-  });
-  record.setResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
 }
 
 async function stage(parts: EngineParts, record: RunningRecord, order: RestoreOrder): Promise<StagedFiles> {
@@ -78,16 +83,24 @@ async function stage(parts: EngineParts, record: RunningRecord, order: RestoreOr
   if (prepared.trees.length === 0 && prepared.plan.envFile === null) {
     return { swaps: [], trees: [], abort: async () => undefined };
   }
-  return await record.phase('STAGE_FILES', async (meter) => {
-    meter.expect({ bytes: prepared.trees.reduce((sum, { bundled }) => sum + bundled.bytes, 0) });
-    const envFile = request.selection.envFile ? prepared.plan.envFile : null;
-    return await stageFiles(
-      parts,
-      { reader, trees: prepared.trees, envFile, restoreId: record.row.id },
-      meter,
-      record.signal,
-    );
-  });
+  let staged: StagedFiles | undefined;
+  try {
+    return await record.phase('STAGE_FILES', async (meter) => {
+      meter.expect({ bytes: prepared.trees.reduce((sum, { bundled }) => sum + bundled.bytes, 0) });
+      const envFile = request.selection.envFile ? prepared.plan.envFile : null;
+      staged = await stageFiles(
+        parts,
+        { reader, trees: prepared.trees, envFile, restoreId: record.row.id },
+        meter,
+        record.signal,
+      );
+      return staged;
+    });
+  } catch (error) {
+    // The end of the phase may fail too, when the catalog does.
+    await staged?.abort();
+    throw error;
+  }
 }
 
 async function load(
@@ -106,26 +119,22 @@ async function load(
     tables,
     record.signal,
   );
-  const transaction = await record.phase('CLEAR_TABLES', async () => {
-    const begun = await database.beginRestore(
-      {
-        tables: [...toRestore.values()],
-        clearedColumns: target.clearedColumns.filter((cleared) => toRestore.has(tableKey(cleared.table))),
-        lockTimeoutMs: request.lockTimeoutMs,
-        endSessions: request.endSessions,
-        restoreId: record.row.id,
-      },
-      record.signal,
-    );
-    try {
+  let begun: DatabaseRestore | undefined;
+  try {
+    const transaction = await record.phase('CLEAR_TABLES', async () => {
+      begun = await database.beginRestore(
+        {
+          tables: [...toRestore.values()],
+          clearedColumns: target.clearedColumns.filter((cleared) => toRestore.has(tableKey(cleared.table))),
+          lockTimeoutMs: request.lockTimeoutMs,
+          endSessions: request.endSessions,
+          restoreId: record.row.id,
+        },
+        record.signal,
+      );
       await begun.clear(record.signal);
       return begun;
-    } catch (error) {
-      await begun.rollback();
-      throw error;
-    }
-  });
-  try {
+    });
     const counts = await record.phase('LOAD_TABLES', async (meter) => {
       meter.expect({ rows: tables.reduce((sum, table) => sum + table.rowCount, 0) });
       const loaded: Loaded['tables'] = [];
@@ -165,7 +174,7 @@ async function load(
     });
     return { transaction, tables: counts, proven };
   } catch (error) {
-    await transaction.rollback();
+    await begun?.rollback();
     throw error;
   }
 }
@@ -216,6 +225,25 @@ async function expectedDigests(reader: BundleReader, signal: AbortSignal): Promi
   return digests;
 }
 
+/** Everything the decision needs. */
+interface Decision {
+  readonly database: Database | undefined;
+  readonly transaction: DatabaseRestore | undefined;
+  readonly journal: RestoreJournal;
+}
+
+async function prepareDecision(
+  parts: EngineParts,
+  record: RunningRecord,
+  { target }: RestoreOrder,
+  transaction: DatabaseRestore | undefined,
+  { swaps }: StagedFiles,
+): Promise<Decision> {
+  const database = target.database === null ? undefined : await openDatabase(parts, target.database);
+  const ticket = (await transaction?.ticket()) ?? null;
+  return { database, transaction, journal: { recordId: record.row.id, ticket, swaps, decided: null } };
+}
+
 /**
  * The decision. Order matters: the journal is on disk before the first rename, files are swapped before COMMIT so
  * that a rename that fails can still be taken back, and COMMIT decides for both.
@@ -223,29 +251,43 @@ async function expectedDigests(reader: BundleReader, signal: AbortSignal): Promi
 async function commit(
   parts: EngineParts,
   record: RunningRecord,
-  { target }: RestoreOrder,
-  transaction: DatabaseRestore | undefined,
-  staged: StagedFiles,
+  { database, transaction, journal }: Decision,
+  result: RestoreResult,
 ): Promise<void> {
-  const database = target.database === null ? undefined : await openDatabase(parts, target.database);
-  const { swaps } = staged;
-  const recordId = record.row.id;
-  const ticket = (await transaction?.ticket()) ?? null;
-  const journal = { recordId, ticket, swaps, decided: null };
   let failure: unknown;
+  // Until COMMIT is tried the database is certainly old; after that only it can tell.
+  let known: 'NEW' | 'OLD' | null = 'OLD';
   try {
     await writeJournal(parts, journal);
-    for (const plan of swaps) await parts.trees.swap(plan);
+    // After the journal, not before: a server that takes over from here on finds it and ends the transaction.
+    await requireHold(parts, record.row);
+    for (const plan of journal.swaps) await parts.trees.swap(plan);
+    throwIfAborted(record.signal);
+    known = null;
     if (transaction === undefined) await writeJournal(parts, { ...journal, decided: 'NEW' });
     else await transaction.commit();
+    known = 'NEW';
   } catch (error) {
     failure = error;
     await transaction?.rollback();
   }
-  const state = await settleNow(parts, record, database, journal, failure);
+  const state = await settleNow(parts, record, database, journal, known);
+  if (state === 'NEW') {
+    if (failure !== undefined)
+      record.warn('The connection broke during COMMIT; the database says that it committed.');
+    await keepNew(record, result);
+  }
+  await dropJournal(parts, record.row.id);
   if (state === 'OLD') throw failure;
-  if (failure !== undefined)
-    record.warn('The connection broke during COMMIT; the database says that it committed.');
+}
+
+/** The catalog must know before the journal goes; if it cannot be told, recovery will tell it. */
+async function keepNew(record: RunningRecord, result: RestoreResult): Promise<void> {
+  try {
+    await record.keepResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
+  } catch (error) {
+    throw new UndecidedError('the restore is done, but the catalog could not be told', { cause: error });
+  }
 }
 
 function shortOf(table: ManifestTable, rows: number): HoldfastError {

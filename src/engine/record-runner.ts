@@ -76,11 +76,6 @@ export class RecordRunner {
     return this.#active.has(recordId) || this.#waiting.some((waiting) => waiting.row.id === recordId);
   }
 
-  /** Resolves when the record is neither queued nor running here any more. */
-  async settled(recordId: string): Promise<void> {
-    await this.#active.get(recordId)?.done;
-  }
-
   /**
    * Executes a record as a part of another, under the lock that one holds.
    * @returns the record as it ended; never throws for its failure

@@ -106,7 +106,7 @@ export async function executeRestore(
     });
     for (const warning of prepared.plan.warnings) record.warn(warning);
     const preRestoreBackupId = await backUpTarget(parts, record, runner, request, target, prepared);
-    record.setResult({ ...result, preRestoreBackupId });
+    if (preRestoreBackupId !== null) await record.keepResult({ ...result, preRestoreBackupId });
     await applyRestore(parts, record, { request, target, reader, prepared, preRestoreBackupId });
   });
 }

@@ -23,7 +23,7 @@ export interface RestoreJournal {
 export async function writeJournal(parts: EngineParts, journal: RestoreJournal): Promise<void> {
   const { journal: directory } = parts.directories;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const temporary = join(directory, `.${journal.recordId}.tmp`);
+  const temporary = temporaryPath(parts, journal.recordId);
   const file = await open(temporary, 'w', 0o600);
   try {
     await file.writeFile(JSON.stringify(journal));
@@ -48,7 +48,7 @@ export async function readJournal(parts: EngineParts, recordId: string): Promise
 
 /**
  * Brings files to the side the database is on (or, without one, the journal says) and clears up. Idempotent: a
- * crash in its middle is finished by the next call.
+ * crash in its middle is finished by the next call. The journal stays, see {@link dropJournal}.
  * @throws HoldfastError SOURCE_UNREACHABLE when the database cannot be asked now
  */
 export async function settle(
@@ -58,16 +58,26 @@ export async function settle(
   signal: AbortSignal,
 ): Promise<'NEW' | 'OLD'> {
   const decided = journal.decided ?? (await ask(journal, database, signal));
-  if (journal.decided === null) await writeJournal(parts, { ...journal, decided });
-  for (const plan of journal.swaps) {
-    if (decided === 'NEW') await parts.trees.swap(plan);
-    else await parts.trees.swapBack(plan);
+  if (decided === 'OLD') {
+    for (const plan of journal.swaps) await parts.trees.swapBack(plan);
+    return decided;
   }
-  if (decided === 'NEW') for (const plan of journal.swaps) await parts.trees.discardPrevious(plan);
+  // From here on the journal alone knows: the database is about to forget, and the replaced files go.
+  await writeJournal(parts, { ...journal, decided });
+  for (const plan of journal.swaps) await parts.trees.swap(plan);
+  for (const plan of journal.swaps) await parts.trees.discardPrevious(plan);
   if (journal.ticket !== null) await database?.forget(journal.ticket, signal);
-  await rm(journalPath(parts, journal.recordId), { force: true });
-  await syncDirectory(parts.directories.journal);
   return decided;
+}
+
+/**
+ * Removes the journal. Only when the catalog says how the restore ended: a crash before that needs the journal to
+ * tell an old target from a new one. Idempotent.
+ */
+export async function dropJournal(parts: EngineParts, recordId: string): Promise<void> {
+  await rm(temporaryPath(parts, recordId), { force: true });
+  await rm(journalPath(parts, recordId), { force: true });
+  await syncDirectory(parts.directories.journal);
 }
 
 async function ask(
@@ -83,6 +93,10 @@ async function ask(
 
 function journalPath(parts: EngineParts, recordId: string): string {
   return join(parts.directories.journal, `${recordId}.json`);
+}
+
+function temporaryPath(parts: EngineParts, recordId: string): string {
+  return join(parts.directories.journal, `.${recordId}.tmp`);
 }
 
 async function syncDirectory(path: string): Promise<void> {

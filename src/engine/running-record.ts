@@ -117,6 +117,12 @@ export class RunningRecord {
     this.#result = result;
   }
 
+  /** Like {@link setResult}, and written at once: what recovery knows of the record if this process dies. */
+  async keepResult(result: RecordResult): Promise<void> {
+    this.#result = result;
+    await this.amend({ result });
+  }
+
   /** Writes a change of the record's own fields at once. */
   async amend(change: RecordChange): Promise<void> {
     await this.#write(change, 'RECORD_CHANGED', null);

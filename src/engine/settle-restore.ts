@@ -12,7 +12,7 @@ const PAUSE_MS = 1000;
 
 /**
  * Settles a restore whose commit has just been tried.
- * @param failure what the commit threw; undefined when it succeeded
+ * @param known the side, where it needs no asking; null lets journal and database decide
  * @throws UndecidedError when the database cannot be asked, so recovery must
  */
 export async function settleNow(
@@ -20,16 +20,14 @@ export async function settleNow(
   record: RunningRecord,
   database: Database | undefined,
   fallback: RestoreJournal,
-  failure: unknown,
+  known: 'NEW' | 'OLD' | null,
 ): Promise<'NEW' | 'OLD'> {
-  // A commit that was answered needs no asking.
-  const known = failure === undefined ? ({ decided: 'NEW' } as const) : {};
   // Nobody may cancel the way to one side: the signal of the record has no say here.
   const signal = new AbortController().signal;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const journal = (await readJournal(parts, record.row.id)) ?? fallback;
-      return await settle(parts, { ...journal, ...known }, database, signal);
+      return await settle(parts, { ...journal, decided: known ?? journal.decided }, database, signal);
     } catch (error) {
       parts.log.warn({ err: error, recordId: record.row.id, attempt }, 'a restore could not be settled yet');
       if (attempt >= ATTEMPTS) {

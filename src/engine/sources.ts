@@ -69,7 +69,8 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
     );
   }
   if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
-  if (database?.kind === 'POSTGRESQL') checkUrl(database.url);
+  // Opening connects to nothing; it refuses an address that cannot be one.
+  if (database?.kind === 'POSTGRESQL') parts.openDatabase(database);
   await checkTrees(parts, trees, 'trees');
   await checkTrees(parts, configTrees, 'configTrees');
   if (envFile !== null) {
@@ -77,17 +78,6 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
     if (envFile.restorePath !== null) await parts.trees.check(envFile.restorePath, 'NEW_FILE');
   }
   refuseOverlaps(definition);
-}
-
-function checkUrl(url: string): void {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || !['postgres:', 'postgresql:'].includes(parsed.protocol)) {
-    // The value itself is not repeated: it may hold a password.
-    throw new HoldfastError('INVALID_INPUT', 'The connection string is not a PostgreSQL URL.', {
-      field: 'database.url',
-      hint: 'It looks like postgresql://user:password@host:5432/database.',
-    });
-  }
 }
 
 async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {

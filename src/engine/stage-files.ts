@@ -10,7 +10,7 @@ import { type TreeTarget, toTreeEntry } from './restore-plan.ts';
 export interface StagedFiles {
   readonly swaps: readonly SwapPlan[];
   readonly trees: { area: 'files' | 'config'; name: string; files: number }[];
-  /** Removes them. Idempotent. */
+  /** Removes them. Idempotent; never throws. */
   abort(): Promise<void>;
 }
 
@@ -34,7 +34,12 @@ export async function stageFiles(
   const swaps: SwapPlan[] = [];
   const abort = async (): Promise<void> => {
     for (const { stage } of stages.values()) await stage.abort();
-    for (const plan of swaps) await parts.trees.swapBack(plan);
+    for (const plan of swaps) {
+      await parts.trees.swapBack(plan).catch((error: unknown) => {
+        // The failure that led here is the one to tell.
+        parts.log.warn({ err: error, target: plan.target }, 'what was staged could not be removed');
+      });
+    }
   };
   try {
     for (const { bundled, target } of order.trees) {

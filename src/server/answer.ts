@@ -50,7 +50,11 @@ export function setRefusalHeaders(response: ServerResponse, code: ErrorCode): vo
 }
 
 /** Sends `{ error: { code, message, hint } }`. An answer that has begun is broken off instead. */
-export function sendError(response: ServerResponse, error: HoldfastError, status = statusOf(error.code)): void {
+export function sendError(
+  response: ServerResponse,
+  error: HoldfastError,
+  status = statusOf(error.code),
+): void {
   if (response.headersSent) {
     response.destroy();
     return;

@@ -10,7 +10,10 @@ export interface ByteRange {
  * The range that is asked for; undefined for the whole (no header, several ranges, another unit, or nonsense, which
  * a server may ignore), 'UNSATISFIABLE' when it lies outside of `size` bytes.
  */
-export function parseRange(header: string | undefined, size: number): ByteRange | 'UNSATISFIABLE' | undefined {
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): ByteRange | 'UNSATISFIABLE' | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.replaceAll(' ', '') ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;

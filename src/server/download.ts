@@ -1,7 +1,6 @@
 /** GET and HEAD /download/<token>: the bytes of a bundle, for whoever holds a signed link. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { sendError } from './answer.ts';
 import { type ByteRange, parseRange } from './byte-range.ts';
 import type { ServerParts } from './parts.ts';
 import { openLink } from './signed-link.ts';
@@ -12,7 +11,10 @@ export const STALLED_MS = 300_000;
 /** `filename` for old programs, `filename*` for names beyond ASCII. */
 function contentDisposition(name: string): string {
   const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
-  const encoded = encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16)}`,
+  );
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
@@ -59,10 +61,4 @@ export async function sendDownload(
   } finally {
     await file.close();
   }
-}
-
-/** Answers methods that downloads do not have. */
-export function refuseMethod(response: ServerResponse, allowed: string, error: Parameters<typeof sendError>[1]): void {
-  response.setHeader('Allow', allowed);
-  sendError(response, error, 405);
 }

@@ -1,7 +1,7 @@
 /** What GraphQL callers are told of errors that are no part of a result type. */
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import { HoldfastError } from '../errors.ts';
+import type { HoldfastError } from '../errors.ts';
 import { statusOf, tellable } from './answer.ts';
 
 /** The error that a chain of GraphQL errors began with. */

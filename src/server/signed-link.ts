@@ -34,9 +34,11 @@ export function openLink(key: Buffer, token: string, now: Date): LinkTarget {
   const right = sign(key, payload);
   if (given.length !== right.length || !timingSafeEqual(given, right)) throw refusal;
   // Signed by us, so it has the shape that signLink gave it.
-  const [workspaceId, backupId, expiresAt] = JSON.parse(
-    Buffer.from(payload, 'base64url').toString(),
-  ) as [string, string, number];
+  const [workspaceId, backupId, expiresAt] = JSON.parse(Buffer.from(payload, 'base64url').toString()) as [
+    string,
+    string,
+    number,
+  ];
   if (expiresAt <= now.getTime()) throw refusal;
   return { workspaceId, backupId };
 }

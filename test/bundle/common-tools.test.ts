@@ -39,6 +39,7 @@ describe('a person without Holdfast reads a bundle', () => {
           directory('dir'),
           file('dir/run.sh', '#!/bin/sh\n', 0o755),
           symlink('dir/link', '../outside'),
+          symlink('dir/raw', 'caf\udce9'),
           file('secret.txt', 'x', 0o600),
           file('[...slug].tsx', 'page'),
           file('empty', ''),
@@ -60,6 +61,7 @@ describe('a person without Holdfast reads a bundle', () => {
     expect((await lstat(join(app, 'dir', 'run.sh'))).mode & 0o777).toBe(0o755);
     expect((await lstat(join(app, 'secret.txt'))).mode & 0o777).toBe(0o600);
     expect(await readlink(join(app, 'dir', 'link'))).toBe('../outside');
+    expect((await readlink(join(app, 'dir', 'raw'), 'buffer')).toString('latin1')).toBe('caf\xe9');
     expect(await readFile(join(app, '%5B...slug%5D.tsx'), 'utf8')).toBe('page');
     expect(JSON.parse(await readFile(join(target, 'manifest.json'), 'utf8'))).toMatchObject({
       formatVersion: 1,

@@ -71,7 +71,9 @@ test('events of a record have sequence numbers without a gap under concurrency, 
   const id = await running();
   const sides = [records, other.catalog.records];
   const appended = await Promise.all(
-    Array.from({ length: 60 }, (_, i) => sides[i % 2]?.append(id, 'host/1/1', { warnings: [`${i}`] }, changed)),
+    Array.from({ length: 60 }, (_, i) =>
+      sides[i % 2]?.append(id, 'host/1/1', { warnings: [`${i}`] }, changed),
+    ),
   );
   const numbers = appended.map((result) => result?.event.sequence ?? 0);
   expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i + 3));
@@ -79,15 +81,18 @@ test('events of a record have sequence numbers without a gap under concurrency, 
   expect(persisted.map((event) => event.sequence)).toEqual(Array.from({ length: 62 }, (_, i) => i + 1));
 });
 
-test('a write beside a transaction that rolls back stays', async () => {
+test('a write beside a transaction that rolls back stays, and one within it goes', async () => {
   const { records } = catalog.catalog;
   const id = await running();
-  const attempts = Array.from({ length: 40 }, async (_, i) => {
-    const lost = records.append(id, 'somebody else', { warnings: ['never'] }, changed).catch(() => undefined);
-    const saved = records.saveProgress(id, 'host/1/1', [phase], { ...NO_PROGRESS, rows: i + 1 });
-    await Promise.all([lost, saved]);
+  const beside: Promise<void>[] = [];
+  const failing = catalog.prisma.$transaction(async (tx) => {
+    await tx.record.update({ where: { id }, data: { warnings: ['never'] } });
+    beside.push(records.saveProgress(id, 'host/1/1', [phase], { ...NO_PROGRESS, rows: 40 }));
+    for (let i = 0; i < 20; i += 1) await tx.record.count();
+    throw new Error('changed its mind');
   });
-  await Promise.all(attempts);
+  await expect(failing).rejects.toThrow('changed its mind');
+  await Promise.all(beside);
   expect(await records.find(catalog.ours, id)).toMatchObject({ progress: { rows: 40 }, warnings: [] });
 });
 

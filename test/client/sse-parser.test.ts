@@ -6,7 +6,9 @@ async function parse(text: string, chunkSize: number): Promise<SseMessage[]> {
   async function* chunks() {
     for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
   }
-  return Array.fromAsync(sseMessages(chunks()));
+  const messages: SseMessage[] = [];
+  for await (const message of sseMessages(chunks())) messages.push(message);
+  return messages;
 }
 
 test.each([1, 2, 3, 7, 1000])('reads messages cut into chunks of %i bytes', async (chunkSize) => {

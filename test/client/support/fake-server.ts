@@ -124,7 +124,7 @@ export async function startFakeServer(
   const graphqlWs = useServer(
     {
       schema,
-      onConnect: ({ connectionParams }) => connectionParams?.['authorization'] === `Bearer ${API_KEY}`,
+      onConnect: ({ connectionParams: { authorization } = {} }) => authorization === `Bearer ${API_KEY}`,
     },
     sockets,
   );

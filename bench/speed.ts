@@ -1,0 +1,3 @@
+export async function benchSpeed(): Promise<boolean> {
+  return true;
+}

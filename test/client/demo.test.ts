@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const DEMO = join(import.meta.dirname, '..', '..', 'client', 'demo', 'main.ts');
+
+test('the demo proves its restore, exits 0 and leaves nothing behind', async () => {
+  const temporary = await mkdtemp(join(tmpdir(), 'holdfast-demo-test-'));
+  try {
+    const { stdout } = await run(process.execPath, [DEMO, '--once', '--rows', '2000'], {
+      env: { ...process.env, TMPDIR: temporary },
+    });
+    expect(stdout).toContain('Everything is what it was: row for row, file for file.');
+    expect(stdout).toMatch(/5 of 8 tables and \d+ paths are no longer what they were/);
+    expect(await readdir(temporary)).toEqual([]);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+});
