@@ -70,7 +70,7 @@ const schema = z.object({
  * Reads and checks the configuration.
  * @throws HoldfastError INVALID_INPUT naming the key, never its value
  */
-export function readConfig(environment: NodeJS.ProcessEnv): Config {
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const unknown = Object.keys(environment).find(
     (key) => key.startsWith('HOLDFAST_') && !(key in CONFIG_KEYS),
   );

@@ -12,7 +12,7 @@ interface ReadyFile {
 
 /** Runs until a signal ends it. */
 export async function serve(options: { readonly readyFile: string | undefined }): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readConfig();
   const app = await startApp(config);
   console.log(`Holdfast ${config.version} listens on ${app.url}`);
   if (app.firstApiKey !== undefined) {

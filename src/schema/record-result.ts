@@ -74,8 +74,11 @@ const RestoreResultType = builder.objectRef<RestoreResult>('RestoreResult').impl
     }),
     rowsRestored: t.expose('rowsRestored', { type: 'BigInt', description: 'Rows the database took.' }),
     filesRestored: t.expose('filesRestored', { type: 'BigInt', description: 'Files written.' }),
-    tables: t.expose('tables', { type: [RestoredTableType], description: 'Each table, in restore order.' }),
-    trees: t.expose('trees', { type: [RestoredTreeType], description: 'Each tree of files.' }),
+    restoredTables: t.expose('tables', {
+      type: [RestoredTableType],
+      description: 'Each table, in restore order.',
+    }),
+    restoredTrees: t.expose('trees', { type: [RestoredTreeType], description: 'Each tree of files.' }),
     envFileRestored: t.exposeBoolean('envFileRestored', {
       description: 'Whether the env file was written.',
     }),

@@ -6,6 +6,7 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Actor } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
 import { setRefusalHeaders, statusOf } from './answer.ts';
+import { closeIfUnread } from './drain.ts';
 import type { GraphqlEndpoint } from './graphql.ts';
 import { graphqlRefusal } from './mask-error.ts';
 import type { OperationOrigin } from './request-context.ts';
@@ -26,6 +27,7 @@ export function sendGraphqlError(
     return;
   }
   setRefusalHeaders(response, error.code);
+  closeIfUnread(response.req, response);
   const accepted = response.req.headers.accept ?? '';
   const type = accepted.includes(ANSWER_TYPE) ? ANSWER_TYPE : 'application/json';
   response.writeHead(status, { 'Content-Type': `${type}; charset=utf-8` });
@@ -63,6 +65,7 @@ function toHeaders(request: IncomingMessage): Headers {
 async function sendFetched(fetched: Response, response: ServerResponse, signal: AbortSignal): Promise<void> {
   // Node itself says what becomes of the connection.
   fetched.headers.delete('connection');
+  closeIfUnread(response.req, response);
   response.setHeaders(fetched.headers);
   response.writeHead(fetched.status);
   if (fetched.body === null) {

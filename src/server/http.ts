@@ -13,6 +13,7 @@ import { isAllowedHost } from './allowed-host.ts';
 import { sendError, tellable } from './answer.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import { sendDownload } from './download.ts';
+import { drain } from './drain.ts';
 import { createGraphql, GRAPHQL_PATH, type GraphqlEndpoint } from './graphql.ts';
 import { answerGraphql, sendGraphqlError } from './graphql-http.ts';
 import { sendHealth, sendReadiness } from './health.ts';
@@ -159,6 +160,7 @@ class HoldfastServer implements Server {
     } catch (error) {
       this.#refuse(exchange, error);
     }
+    drain(request);
     const { method } = request;
     this.#parts.log.info(
       {
@@ -174,7 +176,7 @@ class HoldfastServer implements Server {
     );
   }
 
-  #refuse({ request, response, url, requestId, signal }: Exchange, error: unknown): void {
+  #refuse({ response, url, requestId, signal }: Exchange, error: unknown): void {
     // Whoever is gone needs no answer, and that it is gone is no fault of ours.
     if (signal.aborted || this.#stopping.signal.aborted) {
       response.destroy();
@@ -183,8 +185,6 @@ class HoldfastServer implements Server {
     const told = tellable(error, this.#parts.log.child({ requestId }));
     if (url.pathname === GRAPHQL_PATH) sendGraphqlError(response, told);
     else sendError(response, told);
-    // A body that nobody read would be taken for the next request.
-    if (!request.complete) request.resume();
   }
 
   async #route(exchange: Exchange): Promise<void> {

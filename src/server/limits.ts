@@ -2,7 +2,6 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind, parse } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { HoldfastError } from '../errors.ts';
 
 /** The bounds, as docs/api.md has them. */
 export const LIMITS = { tokens: 5_000, depth: 15, complexity: 20_000 } as const;
@@ -18,8 +17,10 @@ function onlyOperation(document: DocumentNode, name: string | null | undefined):
 }
 
 function refusal(what: string, hint: string): GraphQLError {
-  const originalError = new HoldfastError('INVALID_INPUT', what, { hint });
-  return new GraphQLError(what, { originalError });
+  // The shape that maskError gives to refusals; it is not asked about results made here.
+  return new GraphQLError(what, {
+    extensions: { code: 'INVALID_INPUT', hint, http: { status: 400, spec: true } },
+  });
 }
 
 interface Operation {

@@ -15,10 +15,12 @@ function originOf(error: unknown): unknown {
  */
 export function maskError(error: unknown, log: Logger): GraphQLError {
   const origin = originOf(error);
-  if (origin instanceof GraphQLError) return origin === error ? origin : withPlace(origin.message, error, {});
+  if (origin instanceof GraphQLError) return error instanceof GraphQLError ? error : origin;
   const told = tellable(origin, log);
   const { code, hint, field } = told;
-  return withPlace(told.message, error, {
+  // Around a refusal GraphQL may have put what was refused: "Variable $x got invalid value …".
+  const message = told === origin && error instanceof GraphQLError ? error.message : told.message;
+  return withPlace(message, error, {
     code,
     ...(hint !== undefined && { hint }),
     ...(field !== undefined && { field }),

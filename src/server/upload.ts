@@ -1,15 +1,12 @@
 /** POST /upload: a bundle from elsewhere, streamed to disk by the engine with constant memory. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PassThrough, type Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import type { Actor } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
 import { encodeGlobalId } from '../schema/global-id.ts';
 import { sendError, sendJson } from './answer.ts';
 import { STALLED_MS } from './download.ts';
 import type { ServerParts } from './parts.ts';
-
-/** Milliseconds that the rest of a refused upload is read and thrown away, so that its sender reads the answer. */
-const DRAIN_MS = 5_000;
 
 class TooLarge extends HoldfastError {
   constructor(limit: number) {
@@ -56,22 +53,17 @@ function limited(limit: number): Transform {
  */
 function bodyOf(request: IncomingMessage, limit: number): Readable {
   const body = limited(limit);
-  request.pipe(body);
-  request.on('close', () => {
+  const breakOff = (): void => {
     if (!request.complete) body.destroy(new HoldfastError('CANCELED', 'The upload broke off.'));
-  });
+  };
+  request.pipe(body);
+  request.on('close', breakOff);
+  // It may have gone while its key was looked up.
+  if (request.destroyed) breakOff();
   body.on('close', () => request.unpipe(body));
   // Whoever reads it is told; without a reader yet, nobody has to be.
   body.on('error', () => {});
   return body;
-}
-
-/** Throws away what a refused upload still sends, then closes the connection. */
-function drain(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return;
-  const timer = setTimeout(() => request.destroy(), DRAIN_MS);
-  request.pipe(new PassThrough().resume());
-  request.on('close', () => clearTimeout(timer));
 }
 
 function checkRequest(request: IncomingMessage, limit: number): void {
@@ -110,10 +102,7 @@ export async function receiveUpload(
     });
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    if (!request.complete) response.setHeader('Connection', 'close');
     if (error instanceof TooLarge) sendError(response, error, 413);
     else sendError(response, error);
-  } finally {
-    drain(request);
   }
 }

@@ -46,7 +46,9 @@ function partsOf(type: GraphQLNamedType): [string, string | null | undefined][] 
   return parts;
 }
 
-const mutations: GraphQLField<unknown, unknown>[] = Object.values(schema.getMutationType()?.getFields() ?? {});
+const mutations: GraphQLField<unknown, unknown>[] = Object.values(
+  schema.getMutationType()?.getFields() ?? {},
+);
 
 describe('the schema', () => {
   test('describes every type, field, argument and enum value', () => {
@@ -60,7 +62,7 @@ describe('the schema', () => {
   test('stands in schema.graphql as the code has it', async () => {
     const committed = await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8');
     const printed = `${printSchema(lexicographicSortSchema(schema))}\n`;
-    expect(committed === printed, 'schema.graphql is stale: npm run schema').toBe(true);
+    expect(committed === printed, 'schema.graphql is stale: npm run print-schema').toBe(true);
   });
 
   test('has every error code, and no other', () => {

@@ -1,8 +1,8 @@
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createAuthenticate } from '../../src/server/authenticate.ts';
 import { isAllowedHost } from '../../src/server/allowed-host.ts';
+import { createAuthenticate } from '../../src/server/authenticate.ts';
 import { addBackup, addRecord, addSource, startTestServer, type TestServer } from './support/test-server.ts';
 
 let server: TestServer;
@@ -199,11 +199,18 @@ describe('another workspace', () => {
       { id: backup.globalId },
     );
     expect(verified.data).toEqual({ verifyBackup: { code: 'NOT_FOUND' } });
-    const followed = await server.ask('subscription ($id: ID!) { recordProgress(recordId: $id) { sequence } }', {
-      id: record.globalId,
-    });
+    const followed = await server.ask(
+      'subscription ($id: ID!) { recordProgress(recordId: $id) { sequence } }',
+      {
+        id: record.globalId,
+      },
+    );
     expect(followed.errors?.[0]?.extensions?.code).toBe('NOT_FOUND');
-    const own = await server.ask('query ($id: ID!) { backup(id: $id) { name } }', { id: backup.globalId }, server.otherKey);
+    const own = await server.ask(
+      'query ($id: ID!) { backup(id: $id) { name } }',
+      { id: backup.globalId },
+      server.otherKey,
+    );
     expect(own.data).toEqual({ backup: { name: backup.name } });
   });
 });

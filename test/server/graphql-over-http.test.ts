@@ -16,8 +16,11 @@ const authorized: typeof fetch = (input, init) => {
 
 describe('GraphQL over HTTP', () => {
   const audits = serverAudits({ url: () => `${server.url}/graphql`, fetchFn: authorized });
-  test.each(audits.map((audit) => [`${audit.id} ${audit.name}`, audit] as const))('%s', async (_name, audit) => {
-    const outcome = await audit.fn();
-    if (outcome.status !== 'ok') expect.fail(`${outcome.status}: ${outcome.reason}`);
-  });
+  test.each(audits.map((audit) => [`${audit.id} ${audit.name}`, audit] as const))(
+    '%s',
+    async (_name, audit) => {
+      const outcome = await audit.fn();
+      if (outcome.status !== 'ok') expect.fail(`${outcome.status}: ${outcome.reason}`);
+    },
+  );
 });

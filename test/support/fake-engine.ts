@@ -91,9 +91,7 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
             {
               schema: null,
               name: 'customers',
-              columns: [
-                { name: 'id', type: 'INTEGER', nullable: false, hasDefault: true, generated: false },
-              ],
+              columns: [{ name: 'id', type: 'INTEGER', nullable: false, hasDefault: true, generated: false }],
               foreignKeys: [],
               rowEstimate: 3,
             },

@@ -1097,12 +1097,12 @@ export const RecordFieldsFragmentDoc = new TypedDocumentString(`
       rowsRestored
       filesRestored
       envFileRestored
-      restoredTables: tables {
+      restoredTables {
         schema
         name
         rows
       }
-      restoredTrees: trees {
+      restoredTrees {
         area
         name
         files
@@ -1835,12 +1835,12 @@ fragment RecordFields on Record {
       rowsRestored
       filesRestored
       envFileRestored
-      restoredTables: tables {
+      restoredTables {
         schema
         name
         rows
       }
-      restoredTrees: trees {
+      restoredTrees {
         area
         name
         files
@@ -1972,12 +1972,12 @@ fragment RecordFields on Record {
       rowsRestored
       filesRestored
       envFileRestored
-      restoredTables: tables {
+      restoredTables {
         schema
         name
         rows
       }
-      restoredTrees: trees {
+      restoredTrees {
         area
         name
         files

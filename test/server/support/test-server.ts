@@ -53,7 +53,11 @@ async function addMember(opened: OpenCatalog, workspaceId: string, role: Role): 
       name: role.toLowerCase(),
       role,
       apiKeys: {
-        create: { name: 'test', hash: createHash('sha256').update(key).digest('hex'), prefix: key.slice(0, 9) },
+        create: {
+          name: 'test',
+          hash: createHash('sha256').update(key).digest('hex'),
+          prefix: key.slice(0, 9),
+        },
       },
     },
   });
