@@ -7,7 +7,7 @@ import type { RandomAccess } from '../storage/storage.ts';
 import { wrongContent } from './refusal.ts';
 import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** Entries up to this size are decompressed in one go. */
 const SMALL_BYTES = 128 * 1024;
 

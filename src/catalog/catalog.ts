@@ -303,6 +303,8 @@ export interface LockRepository {
   /** Releases whatever the record holds; for recovery. */
   releaseOf(recordId: string): Promise<void>;
   find(sourceId: string): Promise<LockRow | undefined>;
+  /** Every lock, of every workspace; at most one a source. */
+  all(): Promise<readonly LockRow[]>;
 }
 
 export interface UploadRepository {

@@ -49,5 +49,9 @@ export function prismaLocks(prisma: PrismaClient): LockRepository {
     async find(sourceId) {
       return (await prisma.lock.findUnique({ where: { sourceId } })) ?? undefined;
     },
+
+    all() {
+      return prisma.lock.findMany({ orderBy: { sourceId: 'asc' } });
+    },
   };
 }

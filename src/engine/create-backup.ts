@@ -8,7 +8,7 @@ import { requireSource } from './find-source.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
-import type { RunningRecord } from './running-record.ts';
+import { type RunningRecord, UndecidedError } from './running-record.ts';
 import { selectTrees } from './selection.ts';
 import { type StoredBundle, writeBundle } from './write-bundle.ts';
 
@@ -67,11 +67,15 @@ export async function executeCreate(parts: EngineParts, record: RunningRecord): 
   const source = await requireSource(parts, record.row.workspaceId, sourceId);
   const stored = await writeBundle(parts, record, { source, selection, storageKey });
   // The bundle is in storage: it is catalogued even when somebody cancels just now.
-  const backup = await record.finalPhase(
-    'CATALOG',
-    async () => await catalogue(parts, record.row, storageKey, stored),
-  );
-  await finishCreate(record, backup);
+  try {
+    const backup = await record.finalPhase(
+      'CATALOG',
+      async () => await catalogue(parts, record.row, storageKey, stored),
+    );
+    await finishCreate(record, backup);
+  } catch (error) {
+    throw new UndecidedError('the bundle is stored, but the catalog could not be told', { cause: error });
+  }
 }
 
 /** Writes the catalog row of a stored bundle. */

@@ -8,6 +8,7 @@ import { newBundleName } from '../bundle/bundle-name.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
+import type { RandomAccess } from '../storage/storage.ts';
 import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
 import { catalogue } from './create-backup.ts';
 import type { Actor } from './engine.ts';
@@ -63,15 +64,16 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
     meter.expect({ bytes: bundle.sizeBytes });
     await copyIntoStorage(parts, bundle, storageKey, (bytes) => meter.add({ bytes }), record.signal);
   });
-  const backup = await record.finalPhase(
-    'CATALOG',
-    async () =>
-      await catalogue(parts, record.row, storageKey, {
-        manifest,
-        sizeBytes: bundle.sizeBytes,
-        checksum: bundle.checksum,
-      }),
-  );
+  const backup = await record.finalPhase('CATALOG', async () => {
+    const stored = { manifest, sizeBytes: bundle.sizeBytes, checksum: bundle.checksum };
+    try {
+      return await catalogue(parts, record.row, storageKey, stored);
+    } catch (error) {
+      // The upload is still there: the import can be tried again.
+      await parts.storage.delete(storageKey, new AbortController().signal);
+      throw error;
+    }
+  });
   await dropUpload(parts, uploadId);
   record.setResult({
     kind: 'IMPORT',
@@ -105,9 +107,10 @@ async function copyIntoStorage(
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const file = await bundle.open(signal);
   const upload = await parts.storage.create(storageKey, signal);
+  let file: RandomAccess | undefined;
   try {
+    file = await bundle.open(signal);
     const hash = createHash('sha256');
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -127,6 +130,6 @@ async function copyIntoStorage(
     await upload.abort();
     throw error;
   } finally {
-    await file.close();
+    await file?.close();
   }
 }

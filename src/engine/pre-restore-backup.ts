@@ -55,10 +55,7 @@ export async function backUpTarget(
 }
 
 /** Trees that do not exist yet have nothing to be kept. */
-async function whatIsThere(
-  target: SourceRow,
-  prepared: PreparedRestore,
-): Promise<Selection | undefined> {
+async function whatIsThere(target: SourceRow, prepared: PreparedRestore): Promise<Selection | undefined> {
   const existing = new Set<string>();
   for (const { bundled, target: tree } of prepared.trees) {
     if (await exists(tree.path)) existing.add(`${bundled.area}/${bundled.name}`);
@@ -74,8 +71,7 @@ async function whatIsThere(
     tables: null,
     trees: named('files'),
     configTrees: named('config'),
-    envFile:
-      prepared.plan.envFile !== null && target.envFile !== null && (await exists(target.envFile.path)),
+    envFile: prepared.plan.envFile !== null && target.envFile !== null && (await exists(target.envFile.path)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Streams an uploaded bundle to disk: complete under its name, or not there at all. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -26,7 +26,7 @@ export async function receiveUpload(
   const { uploads } = parts.directories;
   await mkdir(uploads, { recursive: true, mode: 0o700 });
   const id = randomUUID();
-  const temporary = join(uploads, `.${id}.part`);
+  const temporary = join(uploads, partName(parts.identity.owner, id));
   try {
     const { sizeBytes, checksum } = await writeAll(content, temporary, parts.uploadLimitBytes, signal);
     if (sizeBytes === 0) {
@@ -35,6 +35,7 @@ export async function receiveUpload(
       });
     }
     await rename(temporary, join(uploads, id));
+    await syncDirectory(uploads);
     return await parts.catalog.uploads.create({
       id,
       workspaceId: actor.workspaceId,
@@ -61,9 +62,40 @@ export async function receiveUpload(
   }
 }
 
-/** Removes uploads that were never used, and pieces of interrupted ones. */
+/** Removes uploads that were never used. */
 export async function expireUploads(parts: EngineParts): Promise<void> {
   for (const upload of await parts.catalog.uploads.expired(parts.now())) await dropUpload(parts, upload.id);
+}
+
+/** Removes what uploads left behind whose process died, and files that outlived the catalog's word for them. */
+export async function sweepUploads(parts: EngineParts): Promise<void> {
+  const { uploads } = parts.directories;
+  const tooOld = parts.now().getTime() - 2 * UPLOAD_LIFETIME_MS;
+  for (const name of await readdir(uploads)) {
+    const path = join(uploads, name);
+    const owner = PART.exec(name)?.[1];
+    const abandoned =
+      owner === undefined
+        ? ((await stat(path).catch(() => undefined))?.mtimeMs ?? Number.POSITIVE_INFINITY) < tooOld
+        : parts.identity.isDead(decodeURIComponent(owner));
+    if (abandoned) await rm(path, { force: true });
+  }
+}
+
+/** Says whose it is, so that a piece of a dead process is told from one that is growing. */
+function partName(owner: string, id: string): string {
+  return `.${id}.${encodeURIComponent(owner)}.part`;
+}
+
+const PART = /^\.[0-9a-f-]{36}\.(.+)\.part$/;
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 async function writeAll(

@@ -5,11 +5,11 @@
 import type { LockRow, RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { isFinished, toRecordEvent } from '../events/persisted-events.ts';
+import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
+import { lockLost } from './require-hold.ts';
 import { RunningRecord, UndecidedError } from './running-record.ts';
 
-/** How long a lease or lock lasts without being renewed. */
-export const LEASE_MS = 30_000;
 const RENEW_MS = 7_500;
 /** How often a backup that waits for its source's lock tries again. */
 const RETRY_MS = 500;
@@ -40,7 +40,9 @@ export class RecordRunner {
   readonly #execute: ExecuteRecord;
   readonly #active = new Map<string, Active>();
   #waiting: Waiting[] = [];
-  #pumping = false;
+  #pumping: Promise<void> | undefined;
+  /** Something came while the queue was being served. */
+  #pumpAgain = false;
   #stopped = false;
   readonly #renewal: NodeJS.Timeout;
   #retry: NodeJS.Timeout | undefined;
@@ -52,11 +54,6 @@ export class RecordRunner {
     this.#renewal.unref();
   }
 
-  /** When a lease or lock that is taken now runs out. */
-  leaseUntil(): Date {
-    return new Date(this.#parts.now().getTime() + LEASE_MS);
-  }
-
   /** Queues a record. `lock` when the caller has taken the source's lock for it already. */
   submit(row: RecordRow, lock?: LockRow): void {
     this.#waiting.push({ row, lock });
@@ -65,7 +62,8 @@ export class RecordRunner {
 
   /** Asks a record of this process to stop; false when it is not running here. */
   abort(recordId: string, reason: HoldfastError): boolean {
-    this.#waiting = this.#waiting.filter((waiting) => waiting.row.id !== recordId);
+    const waiting = this.#waiting.find((candidate) => candidate.row.id === recordId);
+    if (waiting !== undefined) void this.#forget(waiting);
     const active = this.#active.get(recordId);
     active?.controller.abort(reason);
     return active !== undefined;
@@ -81,7 +79,9 @@ export class RecordRunner {
    * @returns the record as it ended; never throws for its failure
    */
   async runWithin(parent: RunningRecord, row: RecordRow): Promise<RecordRow> {
-    if (!(await this.#parts.catalog.records.claim(row.id, this.#parts.identity.owner, this.leaseUntil()))) {
+    if (
+      !(await this.#parts.catalog.records.claim(row.id, this.#parts.identity.owner, leaseUntil(this.#parts)))
+    ) {
       throw new HoldfastError('LOCK_LOST', 'Another server took over a part of this record.');
     }
     const controller = new AbortController();
@@ -99,10 +99,25 @@ export class RecordRunner {
     }
   }
 
+  /** Does recovery's work on a record as if it ran here: its lease is kept alive, and nobody else begins it. */
+  async keeping(recordId: string, work: () => Promise<void>): Promise<void> {
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    // Nothing listens to this controller: the way to one side is not to be canceled.
+    this.#active.set(recordId, { controller: new AbortController(), lock: undefined, done });
+    try {
+      await work();
+    } finally {
+      this.#active.delete(recordId);
+      resolve();
+      void this.#pump();
+    }
+  }
+
   /** Aborts everything, waits for it to be rolled back and written, and starts nothing more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#retry);
+    await this.#pumping;
     const reason = new HoldfastError('CANCELED', 'The server was stopped while the record was running.', {
       hint: 'Start the operation again.',
     });
@@ -113,24 +128,54 @@ export class RecordRunner {
 
   /** Starts whatever can start, oldest first. */
   async #pump(): Promise<void> {
-    if (this.#pumping) return;
-    this.#pumping = true;
+    this.#pumpAgain = true;
+    if (this.#pumping !== undefined) return;
+    this.#pumping = this.#serve();
+    await this.#pumping;
+    this.#pumping = undefined;
+    clearTimeout(this.#retry);
+    if (this.#waiting.length > 0 && !this.#stopped)
+      this.#retry = setTimeout(() => void this.#pump(), RETRY_MS);
+  }
+
+  async #serve(): Promise<void> {
     try {
-      for (const waiting of [...this.#waiting]) {
-        if (this.#stopped || this.#active.size >= CONCURRENCY) break;
-        await this.#tryStart(waiting);
+      while (this.#pumpAgain) {
+        this.#pumpAgain = false;
+        for (const waiting of [...this.#waiting]) {
+          if (this.#stopped || this.#active.size >= CONCURRENCY) return;
+          await this.#tryStart(waiting);
+        }
       }
     } catch (error) {
       this.#parts.log.error(
         { err: error },
         'the queue of records could not be served; it will be tried again',
       );
-    } finally {
-      this.#pumping = false;
     }
-    clearTimeout(this.#retry);
-    if (this.#waiting.length > 0 && !this.#stopped)
-      this.#retry = setTimeout(() => void this.#pump(), RETRY_MS);
+  }
+
+  /** Takes a record out of the queue, and gives back the lock it waited with. */
+  async #forget(waiting: Waiting): Promise<void> {
+    this.#waiting = this.#waiting.filter((candidate) => candidate !== waiting);
+    const { lock } = waiting;
+    if (lock === undefined) return;
+    try {
+      await this.#parts.catalog.locks.release(lock.sourceId, lock.token);
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'a lock could not be released; it will expire');
+    }
+  }
+
+  /** The source's lock; undefined while the record has to wait for it. */
+  async #lockFor(row: RecordRow, sourceId: string): Promise<LockRow | undefined> {
+    const { records, locks } = this.#parts.catalog;
+    // A restore whose end is not known yet may have left files and database on different sides.
+    const unsettled = (await records.unfinished()).some(
+      (other) => other.kind === 'RESTORE' && other.sourceId === sourceId && other.id !== row.id,
+    );
+    if (unsettled) return undefined;
+    return await locks.acquire(sourceId, row.id, this.#parts.identity.owner, leaseUntil(this.#parts));
   }
 
   async #tryStart(waiting: Waiting): Promise<void> {
@@ -139,12 +184,11 @@ export class RecordRunner {
     const { owner } = this.#parts.identity;
     const lock =
       waiting.lock ??
-      (needsLock(row) && row.sourceId !== null
-        ? await locks.acquire(row.sourceId, row.id, owner, this.leaseUntil())
-        : undefined);
+      (needsLock(row) && row.sourceId !== null ? await this.#lockFor(row, row.sourceId) : undefined);
     if (needsLock(row) && lock === undefined) return;
+    const claimed = await records.claim(row.id, owner, leaseUntil(this.#parts));
     this.#waiting = this.#waiting.filter((candidate) => candidate !== waiting);
-    if (!(await records.claim(row.id, owner, this.leaseUntil()))) {
+    if (!claimed) {
       // Canceled while it waited, or taken by another server.
       if (lock !== undefined) await locks.release(lock.sourceId, lock.token);
       return;
@@ -186,7 +230,7 @@ export class RecordRunner {
       }
       failure = error ?? new Error('a record failed without an error');
     }
-    const finished = await record.finish(failure);
+    const finished = await this.#finish(record, failure);
     this.#parts.log.info(
       { recordId: row.id, kind: row.kind, status: finished.status, code: finished.error?.code },
       'record finished',
@@ -194,21 +238,37 @@ export class RecordRunner {
     return finished;
   }
 
+  async #finish(record: RunningRecord, failure: unknown): Promise<RecordRow> {
+    try {
+      return await record.finish(failure);
+    } catch (error) {
+      const { id, workspaceId } = record.row;
+      const now = await this.#parts.catalog.records.find(workspaceId, id);
+      // Canceled in the moment between its turn and its start: it has its end already.
+      if (now !== undefined && isFinished(now)) return now;
+      throw error;
+    }
+  }
+
   /** Keeps leases and locks alive; a lost one stops its record before it can do harm. */
   async #renew(): Promise<void> {
+    for (const { row, lock } of this.#waiting) {
+      if (lock === undefined) continue;
+      await this.#parts.catalog.locks
+        .renew(lock.sourceId, lock.token, leaseUntil(this.#parts))
+        .catch((error: unknown) =>
+          this.#parts.log.warn({ err: error, recordId: row.id }, 'a lock was not renewed'),
+        );
+    }
     for (const [recordId, active] of this.#active) {
       try {
-        const until = this.leaseUntil();
+        const until = leaseUntil(this.#parts);
         const kept =
           (await this.#parts.catalog.records.renewLease(recordId, this.#parts.identity.owner, until)) &&
           (active.lock === undefined ||
             (await this.#parts.catalog.locks.renew(active.lock.sourceId, active.lock.token, until)));
         if (!kept && this.#active.has(recordId)) {
-          active.controller.abort(
-            new HoldfastError('LOCK_LOST', 'The lock on the source was lost while the record was running.', {
-              hint: 'Nothing was committed after that. Find out who took the lock, then start again.',
-            }),
-          );
+          active.controller.abort(lockLost());
         }
       } catch (error) {
         this.#parts.log.warn({ err: error, recordId }, 'a lease was not renewed; it will be tried again');

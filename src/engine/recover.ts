@@ -5,24 +5,31 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RecordRow } from '../catalog/catalog.ts';
+import type { RecordRow, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
+import { isFinished } from '../events/persisted-events.ts';
+import { freeAbandonedLocks } from './abandoned-lock.ts';
 import { hashFile } from './check-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
 import { removeBackup } from './delete-backup.ts';
 import { dropUpload, type ImportRequest } from './import-backup.ts';
+import { leaseUntil } from './lease.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
-import { expireUploads } from './receive-upload.ts';
+import { expireUploads, sweepUploads } from './receive-upload.ts';
 import { readRequest } from './record-request.ts';
+import type { RestoreResult, TargetState } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { type RestoreRequest, untouched } from './restore-backup.ts';
-import { readJournal, settle } from './restore-journal.ts';
+import { dropJournal, type RestoreJournal, readJournal, settle } from './restore-journal.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
 
 /** How often records whose lease ran out are looked for, milliseconds. */
 const SWEEP_MS = 15_000;
+
+/** A restore takes its lock within this time of being queued, milliseconds. */
+const ADMISSION_MS = 5000;
 
 /** Recovers now and from time to time. Returns the function that stops it. */
 export async function startRecovery(parts: EngineParts, runner: RecordRunner): Promise<() => Promise<void>> {
@@ -47,10 +54,14 @@ async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<voi
         parts.log.error({ err: error, recordId: row.id }, 'a record could not be recovered yet');
       });
     }
+    await freeAbandonedLocks(parts);
     for (const backup of await parts.catalog.backups.deleting()) {
-      await removeBackup(parts, backup, new AbortController().signal);
+      await removeBackup(parts, backup, new AbortController().signal).catch((error: unknown) => {
+        parts.log.warn({ err: error, backupId: backup.id }, 'a backup could not be deleted yet');
+      });
     }
     await expireUploads(parts);
+    await sweepUploads(parts);
     await sweepTemporary(parts);
   } catch (error) {
     parts.log.error({ err: error }, 'recovery did not get through; it will be tried again');
@@ -69,9 +80,15 @@ async function recoverOne(parts: EngineParts, runner: RecordRunner, row: RecordR
   if (dead || expired) await recover(parts, runner, row);
 }
 
-/** A queued restore belongs to whoever holds the lock it was admitted with. */
+/** A queued restore belongs to whoever holds the lock it was admitted with, a part to whoever runs the whole. */
 async function isAbandoned(parts: EngineParts, row: RecordRow): Promise<boolean> {
-  if (row.parentId !== null || row.sourceId === null) return true;
+  if (row.sourceId === null) return true;
+  if (row.parentId !== null) {
+    const parent = await parts.catalog.records.find(row.workspaceId, row.parentId);
+    return parent === undefined || isFinished(parent);
+  }
+  // Its owner may be about to take the lock.
+  if (parts.now().getTime() - row.queuedAt.getTime() < ADMISSION_MS) return false;
   const lock = await parts.catalog.locks.find(row.sourceId);
   return (
     lock === undefined ||
@@ -83,9 +100,13 @@ async function isAbandoned(parts: EngineParts, row: RecordRow): Promise<boolean>
 
 async function recover(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<void> {
   const { owner } = parts.identity;
-  if (!(await parts.catalog.records.claim(row.id, owner, runner.leaseUntil(), row.leaseOwner ?? undefined)))
+  if (!(await parts.catalog.records.claim(row.id, owner, leaseUntil(parts), row.leaseOwner ?? undefined)))
     return;
   parts.log.warn({ recordId: row.id, kind: row.kind, phase: row.phases.at(-1)?.name }, 'recovering a record');
+  await runner.keeping(row.id, () => recoverClaimed(parts, row));
+}
+
+async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void> {
   const record = new RunningRecord(parts, closePhases(parts, row), new AbortController().signal);
   let failure: unknown;
   try {
@@ -129,6 +150,7 @@ async function recoverCreate(
 ): Promise<HoldfastError | undefined> {
   const { storageKey } = readRequest<CreateRequest>(row);
   const { signal } = record;
+  await parts.storage.sweep(storageKey, signal);
   const catalogued = await parts.catalog.backups.findByStorageKey(storageKey);
   if (catalogued !== undefined) {
     await finishCreate(record, catalogued);
@@ -136,7 +158,6 @@ async function recoverCreate(
   }
   const object = await parts.storage.stat(storageKey, signal);
   if (object === undefined) {
-    await parts.storage.sweep(storageKey, signal);
     return died(row, 'Nothing of the unfinished bundle was kept.', 'Start the backup again.');
   }
   const file = await parts.storage.open(storageKey, signal);
@@ -162,16 +183,21 @@ async function recoverRestore(
   const source = await parts.catalog.sources.find(row.workspaceId, request.sourceId);
   const journal = await readJournal(parts, row.id);
   const result = restoreResult(row, request.dryRun);
-  if (journal !== undefined) {
-    const database = source?.database == null ? undefined : await openDatabase(parts, source.database);
-    if ((await settle(parts, journal, database, record.signal)) === 'NEW') {
-      record.setResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
-      record.warn('The server stopped while the restore was committing; recovery brought it to its end.');
-      return undefined;
-    }
+  const state = journal === undefined ? result.targetState : await settleJournal(parts, journal, source);
+  if (state === 'WHOLLY_NEW') {
+    record.warn('The server stopped while the restore was committing; recovery brought it to its end.');
+    await record.keepResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
+    await dropJournal(parts, row.id);
+    return undefined;
   }
   record.setResult({ ...result, targetState: 'WHOLLY_OLD', rolledBack: true });
-  for (const path of targetsOf(source, request)) await parts.trees.sweep(path, row.id);
+  for (const path of targetsOf(source, request)) {
+    await parts.trees.sweep(path, row.id).catch((error: unknown) => {
+      parts.log.warn({ err: error, recordId: row.id }, 'what a restore had staged could not be removed');
+      record.warn(`What the restore had staged beside ${path} could not be removed.`);
+    });
+  }
+  await dropJournal(parts, row.id);
   return died(
     row,
     'Database and files are wholly as they were before the restore.',
@@ -179,23 +205,23 @@ async function recoverRestore(
   );
 }
 
-/** What the record knew when its process died; a restore that had loaded its tables has said so already. */
-function restoreResult(row: RecordRow, dryRun: boolean): ReturnType<typeof untouched> {
-  const loaded = row.phases.find((phase) => phase.name === 'LOAD_TABLES' && phase.status === 'SUCCEEDED');
-  const staged = row.phases.find((phase) => phase.name === 'STAGE_FILES' && phase.status === 'SUCCEEDED');
-  const proven = row.phases.some((phase) => phase.name === 'PROVE' && phase.status === 'SUCCEEDED');
-  return {
-    ...untouched(dryRun),
-    proven,
-    rowsRestored: loaded?.progress.rows ?? 0,
-    filesRestored: staged?.progress.files ?? 0,
-  };
+async function settleJournal(
+  parts: EngineParts,
+  journal: RestoreJournal,
+  source: SourceRow | undefined,
+): Promise<TargetState> {
+  const database = source?.database == null ? undefined : await openDatabase(parts, source.database);
+  const side = await settle(parts, journal, database, new AbortController().signal);
+  return side === 'NEW' ? 'WHOLLY_NEW' : 'WHOLLY_OLD';
 }
 
-function targetsOf(
-  source: Awaited<ReturnType<EngineParts['catalog']['sources']['find']>>,
-  request: RestoreRequest,
-): string[] {
+/** What the record knew when its process died: before COMMIT it has written down what was loaded and proven. */
+function restoreResult(row: RecordRow, dryRun: boolean): RestoreResult {
+  // Written by RunningRecord.keepResult of this kind of record alone.
+  return { ...untouched(dryRun), ...(row.result as Partial<RestoreResult> | null) };
+}
+
+function targetsOf(source: SourceRow | undefined, request: RestoreRequest): string[] {
   if (source === undefined) return [];
   const trees = [...source.trees, ...source.configTrees].map((tree) => tree.path);
   const env = request.selection.envFile ? (source.envFile?.restorePath ?? null) : null;

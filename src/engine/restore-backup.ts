@@ -5,6 +5,7 @@ import { HoldfastError } from '../errors.ts';
 import { applyRestore } from './apply-restore.ts';
 import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
 import type { Actor, RestoreBackupRequest } from './engine.ts';
+import { leaseUntil } from './lease.ts';
 import { type BundleFile, findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { backUpTarget } from './pre-restore-backup.ts';
@@ -74,7 +75,7 @@ async function admit(
     requestedBy: actor.name,
     request: toRequest<RestoreRequest>(request),
   });
-  const lock = await locks.acquire(request.sourceId, record.id, parts.identity.owner, runner.leaseUntil());
+  const lock = await locks.acquire(request.sourceId, record.id, parts.identity.owner, leaseUntil(parts));
   if (lock === undefined) {
     // Another server was faster between the look and the grab; the record says so and did nothing.
     await records.requestCancel(actor.workspaceId, record.id);
@@ -151,7 +152,7 @@ function refuseUnlessAllowed(request: RestoreRequest, reader: BundleReader, prep
       hint: 'Select tables, trees or the env file that the bundle holds.',
     });
   }
-  if (plan.envFile !== null && plan.envFile === plan.target.envFile?.path && !request.overwriteEnvFile) {
+  if (prepared.overwritesEnvFile && !request.overwriteEnvFile) {
     throw new HoldfastError('UNSAFE_PATH', 'The env file would be written over the one it was read from.', {
       field: 'overwriteEnvFile',
       hint: 'Set another restorePath on the source, or set overwriteEnvFile.',

@@ -1,5 +1,7 @@
 /** restorePlan: what a restore would do, found out without changing anything. */
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { EntryRecord, Manifest, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
@@ -28,6 +30,8 @@ export interface PreparedRestore {
   readonly trees: readonly TreeTarget[];
   /** Whether the structure of the target fits; false makes a restore SCHEMA_MISMATCH. */
   readonly fits: boolean;
+  /** Whether the env file would be written over the one it was read from. */
+  readonly overwritesEnvFile: boolean;
 }
 
 /** Answers the query. @throws HoldfastError NOT_FOUND, INVALID_INPUT, and what the bundle or target refuse with */
@@ -111,6 +115,7 @@ export async function prepareRestore(
     tables: ordered,
     trees,
     fits: drifted.length === 0,
+    overwritesEnvFile: await isSameFile(envFile, target.envFile?.path ?? null),
   };
 }
 
@@ -251,6 +256,14 @@ function planEnvFile(
     return null;
   }
   return target.envFile.restorePath;
+}
+
+/** Two ways to write a path, or a link, may lead to one file. */
+async function isSameFile(a: string | null, b: string | null): Promise<boolean> {
+  if (a === null || b === null) return false;
+  if (resolve(a) === resolve(b)) return true;
+  const [one, other] = await Promise.all([a, b].map((path) => stat(path).catch(() => undefined)));
+  return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;
 }
 
 async function planTrees(

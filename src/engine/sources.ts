@@ -17,7 +17,7 @@ export async function createSource(
   return await parts.catalog.sources.create(actor.workspaceId, definition);
 }
 
-/** @throws HoldfastError NOT_FOUND and what {@link createSource} throws */
+/** @throws HoldfastError NOT_FOUND, LOCK_HELD (a restore is going on) and what {@link createSource} throws */
 export async function updateSource(
   parts: EngineParts,
   actor: Actor,
@@ -29,6 +29,11 @@ export async function updateSource(
     actor.workspaceId,
     id,
   );
+  // A restore that dies finds its files and its database again through the source it began with.
+  const restoring = (await parts.catalog.records.unfinished()).find(
+    (record) => record.sourceId === id && record.kind === 'RESTORE',
+  );
+  if (restoring !== undefined) throw busyWith(restoring.id, name, 'change');
   const definition = {
     name,
     database,
@@ -48,11 +53,15 @@ export async function deleteSource(parts: EngineParts, actor: Actor, id: string)
   const source = await requireSource(parts, actor.workspaceId, id);
   const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
   if (busy !== undefined) {
-    throw new HoldfastError('LOCK_HELD', `The record ${busy.id} is working on the source ${source.name}.`, {
-      hint: 'Wait for it to finish or cancel it, then delete the source.',
-    });
+    throw busyWith(busy.id, source.name, 'delete');
   }
   await parts.catalog.sources.delete(actor.workspaceId, id);
+}
+
+function busyWith(recordId: string, sourceName: string, then: string): HoldfastError {
+  return new HoldfastError('LOCK_HELD', `The record ${recordId} is working on the source ${sourceName}.`, {
+    hint: `Wait for it to finish or cancel it, then ${then} the source.`,
+  });
 }
 
 async function check(parts: EngineParts, definition: SourceDefinition): Promise<void> {

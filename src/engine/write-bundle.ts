@@ -11,7 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Manifest, ManifestDatabase, ManifestDraft, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type { DatabaseSnapshot, EnvFile, FileTree, LeftOut, SkippedEntry } from '../source/source.ts';
 import type { Selection } from './engine.ts';
 import { openDatabase } from './open-database.ts';
@@ -278,7 +278,21 @@ async function store(
   work: (writer: BundleWriter, signal: AbortSignal) => Promise<ManifestDraft>,
 ): Promise<StoredBundle> {
   const spoolDirectory = join(parts.directories.temporary, record.row.id);
-  await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
+    return await storeThrough(parts, record, order, spoolDirectory, work);
+  } finally {
+    await rm(spoolDirectory, { recursive: true, force: true });
+  }
+}
+
+async function storeThrough(
+  parts: EngineParts,
+  record: RunningRecord,
+  order: BundleOrder,
+  spoolDirectory: string,
+  work: (writer: BundleWriter, signal: AbortSignal) => Promise<ManifestDraft>,
+): Promise<StoredBundle> {
   const upload = await parts.storage.create(order.storageKey, record.signal);
   // A storage that fails (full disk) must stop the writer at once, with the storage's own error.
   const storageFailed = new AbortController();
@@ -298,16 +312,20 @@ async function store(
     const { manifest, object } = await record.phase('STORE', async () => {
       const finished = await writer.finish(draft, signal);
       await stored;
+      throwIfAborted(signal);
       return { manifest: finished, object: await upload.commit() };
     });
     return { manifest, sizeBytes: object.sizeBytes, checksum: hash.digest('hex') };
   } catch (error) {
+    // Looked at before the stream is torn down, which it takes for a fault of its own.
+    const cause =
+      storageFailed.signal.aborted && !record.signal.aborted ? storageFailed.signal.reason : error;
     await writer.abort();
     sink.destroy();
     await stored.catch(() => undefined);
-    await upload.abort();
-    throw storageFailed.signal.aborted && !record.signal.aborted ? storageFailed.signal.reason : error;
-  } finally {
-    await rm(spoolDirectory, { recursive: true, force: true });
+    await upload.abort().catch((leftover: unknown) => {
+      parts.log.warn({ err: leftover, recordId: record.row.id }, 'an unfinished bundle could not be removed');
+    });
+    throw cause;
   }
 }

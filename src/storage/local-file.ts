@@ -6,7 +6,7 @@ import { HoldfastError, systemErrorCode, throwIfAborted } from '../errors.ts';
 import type { RandomAccess } from './storage.ts';
 import { objectNotFound, storageError } from './storage-error.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 async function* readRange(
   handle: FileHandle,

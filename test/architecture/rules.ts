@@ -71,6 +71,7 @@ export const ROOMS: readonly Room[] = [
 export const PACKAGES: Readonly<Record<string, readonly Place[]>> = {
   graphql: ['src/schema/', 'src/server/'],
   'graphql-yoga': ['src/server/'],
+  '@graphql-yoga/': ['src/server/'],
   '@pothos/': ['src/schema/'],
   '@pothos/plugin-complexity': ['src/schema/', 'src/server/'],
   '@prisma/': ['src/catalog/', 'src/schema/'],

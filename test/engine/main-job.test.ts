@@ -71,7 +71,9 @@ async function listTree(): Promise<unknown> {
 
 async function wreck(): Promise<void> {
   const database = new Database(databasePath);
-  database.exec(`DELETE FROM book WHERE id = 2; UPDATE author SET name = 'nobody'; INSERT INTO author VALUES (9, 'Eve', NULL);`);
+  database.exec(
+    `DELETE FROM book WHERE id = 2; UPDATE author SET name = 'nobody'; INSERT INTO author VALUES (9, 'Eve', NULL);`,
+  );
   database.close();
   await rm(join(treePath, 'a.txt'));
   await writeFile(join(treePath, 'new.txt'), 'new');
@@ -85,9 +87,17 @@ describe('the main job', () => {
     const created = await holdfast.backUp(sourceId);
     expect(created.status).toBe('SUCCEEDED');
     expect(created.result).toMatchObject({ kind: 'CREATE', tables: 2, rows: 5, files: 3 });
-    expect(created.phases.map((phase) => phase.name)).toEqual(['SNAPSHOT', 'TABLES', 'FILES', 'STORE', 'CATALOG']);
+    expect(created.phases.map((phase) => phase.name)).toEqual([
+      'SNAPSHOT',
+      'TABLES',
+      'FILES',
+      'STORE',
+      'CATALOG',
+    ]);
 
-    const verified = await holdfast.finished(await holdfast.engine.verifyBackup(holdfast.actor, created.backupId));
+    const verified = await holdfast.finished(
+      await holdfast.engine.verifyBackup(holdfast.actor, created.backupId),
+    );
     expect(verified).toMatchObject({ status: 'SUCCEEDED', result: { verdict: 'PASSED', rowsChecked: 5 } });
 
     await wreck();

@@ -1,12 +1,13 @@
 /** A whole engine on real parts in a scratch directory, without a server. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
 import type { RecordRow } from '../../src/catalog/catalog.ts';
 import { ensureOwner } from '../../src/catalog/identity.ts';
-import { openCatalog, type OpenCatalog } from '../../src/catalog/open-catalog.ts';
+import { type OpenCatalog, openCatalog } from '../../src/catalog/open-catalog.ts';
 import { createSecrets } from '../../src/catalog/secrets.ts';
 import type { Actor, Engine, RestoreBackupRequest, Selection } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/new-engine.ts';
@@ -30,7 +31,10 @@ export const EVERYTHING: Selection = {
 };
 
 /** A restore of everything with the defaults of the API. */
-export function restoreOf(backupId: string, change: Partial<RestoreBackupRequest> = {}): RestoreBackupRequest {
+export function restoreOf(
+  backupId: string,
+  change: Partial<RestoreBackupRequest> = {},
+): RestoreBackupRequest {
   return {
     bundle: { backupId },
     sourceId: null,
@@ -144,7 +148,10 @@ export class TestEngine {
   }
 
   /** Creates a backup of everything and waits for it. */
-  async backUp(sourceId: string, selection: Selection = EVERYTHING): Promise<RecordRow & { backupId: string }> {
+  async backUp(
+    sourceId: string,
+    selection: Selection = EVERYTHING,
+  ): Promise<RecordRow & { backupId: string }> {
     const record = await this.finished(await this.engine.createBackup(this.actor, { sourceId, selection }));
     if (record.backupId === null) throw new Error(`backup failed: ${JSON.stringify(record.error)}`);
     return { ...record, backupId: record.backupId };
@@ -152,6 +159,34 @@ export class TestEngine {
 
   async restore(request: RestoreBackupRequest): Promise<RecordRow> {
     return await this.finished(await this.engine.restoreBackup(this.actor, request));
+  }
+
+  /** Waits for the record that was queued last. */
+  async lastRecord(): Promise<RecordRow> {
+    const { id } = await this.opened.prisma.record.findFirstOrThrow({
+      where: { parentId: null },
+      orderBy: { queuedAt: 'desc' },
+    });
+    return await this.finished(id);
+  }
+
+  /** Everything that should not be there while nothing runs: temporary files, journals, locks, leases, half bundles. */
+  async leftovers(): Promise<string[]> {
+    const { directories } = this.parts;
+    const files = [
+      ...(await readdir(directories.temporary)),
+      ...(await readdir(directories.journal)),
+      ...(await readdir(directories.uploads)),
+      ...(await readdir(this.root, { recursive: true })).filter((name) => name.includes('holdfast')),
+    ];
+    const known = new Set((await this.opened.prisma.backup.findMany()).map((backup) => backup.storageKey));
+    const stored = await readdir(join(this.directory, 'bundles'), { recursive: true });
+    const strays = stored.filter((name) => name.includes('/') && !known.has(name));
+    const locks = (await this.opened.prisma.lock.findMany()).map((lock) => `lock of ${lock.recordId}`);
+    const unfinished = (await this.parts.catalog.records.unfinished()).map(
+      (row) => `${row.status} ${row.id}`,
+    );
+    return [...files, ...strays, ...locks, ...unfinished];
   }
 
   /** Stops the engine; the directory stays, for another one. */

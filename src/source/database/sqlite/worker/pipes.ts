@@ -111,7 +111,7 @@ function blocking(transfer: () => number): number {
 }
 
 /** Bytes that pass before what they left behind is collected. */
-const COLLECT_EVERY = 8 * 1024 * 1024;
+const COLLECT_EVERY = 2 * 1024 * 1024;
 let uncollected = 0;
 
 /** Buffers lie outside of V8's heap, so it does not hurry to free them: they would pile up to a hundred MB. */

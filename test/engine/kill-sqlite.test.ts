@@ -1,0 +1,7 @@
+import { describe } from 'vitest';
+import { sqliteApplication } from '../support/engine-application.ts';
+import { killSuite } from './kill-suite.ts';
+
+describe('SQLite and files', () => {
+  killSuite(sqliteApplication, 'OF THE DATABASE');
+});
