@@ -3,12 +3,13 @@
  * database; and how late its event loop runs meanwhile, since progress and pings have to flow.
  */
 import { join } from 'node:path';
-import type { SourceDatabaseInput } from '../client/sdk/index.ts';
-import { makePostgres, makeSqlite, type SampleDatabase } from './support/databases.ts';
+import { makePostgres, makeSqlite, sourceOf } from './support/databases.ts';
 import type { BenchOptions, DatabaseKind } from './support/options.ts';
 import { printTable } from './support/print-table.ts';
+import { type PeakMemory, watchMemory } from './support/process-memory.ts';
 import { type Scratch, withScratch } from './support/scratch.ts';
-import { type Cost, Service } from './support/service.ts';
+import { type Finished, Service } from './support/service.ts';
+import type { LoopDelay } from './support/watch-loop.ts';
 
 /** What no work may exceed, MB. */
 const MOST_MIB = 300;
@@ -17,7 +18,9 @@ const DEFAULT_MEGABYTES = 1024;
 interface Row {
   readonly work: string;
   readonly megabytes: number;
-  readonly cost: Cost;
+  readonly seconds: number;
+  readonly peak: PeakMemory;
+  readonly loop: LoopDelay;
 }
 
 /** Prints a table; false when a peak is over the bound. */
@@ -39,7 +42,7 @@ export async function benchMemory(_: Scratch, options: BenchOptions): Promise<bo
       'loop late p99 ms',
       'longest ms',
     ],
-    rows.map(({ work, megabytes: size, cost: { seconds, peak, loop } }) => [
+    rows.map(({ work, megabytes: size, seconds, peak, loop }) => [
       work,
       size.toFixed(0),
       seconds.toFixed(1),
@@ -50,7 +53,7 @@ export async function benchMemory(_: Scratch, options: BenchOptions): Promise<bo
       loop.longest.toFixed(0),
     ]),
   );
-  const over = rows.filter(({ cost }) => cost.peak.residentMiB > MOST_MIB);
+  const over = rows.filter(({ peak }) => peak.residentMiB > MOST_MIB);
   for (const { work } of over) console.log(`FAILED: ${work} took more than ${MOST_MIB} MB.`);
   return over.length === 0;
 }
@@ -64,22 +67,32 @@ async function measure(scratch: Scratch, kind: DatabaseKind, megabytes: number):
   const service = await Service.start(scratch, [root]);
   const sourceId = await service.createSource({ name: kind, database: sourceOf(database) });
   const rows: Row[] = [];
-  const note = (work: string, cost: Cost): void => {
-    rows.push({ work: `${kind} ${work}`, megabytes: database.megabytes, cost });
-    console.log(`${kind} ${work}: ${cost.seconds.toFixed(1)} s, ${cost.peak.residentMiB.toFixed(0)} MB`);
+  const watch = async <T extends Finished>(work: string, start: () => Promise<T>): Promise<T> => {
+    await service.loopDelay();
+    const memory = watchMemory(service.pid);
+    try {
+      const finished = await start();
+      const { seconds } = finished;
+      const peak = memory.stop();
+      rows.push({
+        work: `${kind} ${work}`,
+        megabytes: database.megabytes,
+        seconds,
+        peak,
+        loop: await service.loopDelay(),
+      });
+      console.log(`${kind} ${work}: ${seconds.toFixed(1)} s, ${peak.residentMiB.toFixed(0)} MB`);
+      return finished;
+    } finally {
+      memory.stop();
+    }
   };
   // One service does it all, as in real life: what an earlier work leaves in its heap counts.
-  const { cost, backupId } = await service.backUp(sourceId);
-  note('backup', cost);
-  note('verify', await service.verify(backupId));
+  const { backupId } = await watch('backup', () => service.backUp(sourceId));
+  await watch('verify', () => service.verify(backupId));
   const bundle = { backupId };
-  note('restore', await service.restore({ bundle, preRestoreBackup: 'NONE' }));
-  note('restore after a backup', await service.restore({ bundle, preRestoreBackup: 'REQUIRED' }));
+  await watch('restore', () => service.restore({ bundle, preRestoreBackup: 'NONE' }));
+  await watch('restore after a backup', () => service.restore({ bundle, preRestoreBackup: 'REQUIRED' }));
   await service.stop();
   return rows;
-}
-
-/** In the words of the API. */
-export function sourceOf({ kind, address }: SampleDatabase): SourceDatabaseInput {
-  return kind === 'sqlite' ? { sqlite: { path: address } } : { postgresql: { url: address } };
 }

@@ -3,6 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import pg from 'pg';
+import type { SourceDatabaseInput } from '../../client/sdk/index.ts';
 import { startPostgres } from './postgres-server.ts';
 import { postgresStatements, sqliteStatements } from './sample-data.ts';
 import type { Scratch } from './scratch.ts';
@@ -53,4 +54,9 @@ export async function makePostgres(
   } finally {
     await client.end();
   }
+}
+
+/** A database in the words of the API. */
+export function sourceOf({ kind, address }: SampleDatabase): SourceDatabaseInput {
+  return kind === 'sqlite' ? { sqlite: { path: address } } : { postgresql: { url: address } };
 }

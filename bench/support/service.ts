@@ -11,19 +11,20 @@ import {
   type RestoreBackupInput,
   unwrap,
 } from '../../client/sdk/index.ts';
-import { type PeakMemory, watchMemory } from './process-memory.ts';
 import type { Scratch } from './scratch.ts';
 import type { LoopDelay } from './watch-loop.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../src/main.ts');
+const REPOSITORY = join(import.meta.dirname, '../..');
 const WATCH_LOOP = join(import.meta.dirname, 'watch-loop.ts');
 const START_WITHIN_MS = 60_000;
 
-/** What one record cost. */
-export interface Cost {
+/** One finished record. */
+export interface Finished {
+  readonly recordId: string;
+  /** From the request to the last event, as the client sees it. */
   readonly seconds: number;
-  readonly peak: PeakMemory;
-  readonly loop: LoopDelay;
+  /** Seconds of each phase by its name. */
+  readonly phases: ReadonlyMap<string, number>;
 }
 
 /** A running service with one workspace. */
@@ -42,20 +43,18 @@ export class Service {
     await mkdir(home);
     const readyFile = join(home, 'ready.json');
     const log = await open(join(home, 'log'), 'w');
+    const options = await startArguments();
     const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('HOLDFAST_'));
-    const child = spawn(
-      process.execPath,
-      ['--import', WATCH_LOOP, PROGRAM, 'serve', '--ready-file', readyFile],
-      {
-        env: {
-          ...Object.fromEntries(inherited),
-          HOLDFAST_DATA: join(home, 'data'),
-          HOLDFAST_ROOTS: roots.join(':'),
-          HOLDFAST_PORT: '0',
-        },
-        stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    const child = spawn(process.execPath, ['--import', WATCH_LOOP, ...options, '--ready-file', readyFile], {
+      cwd: REPOSITORY,
+      env: {
+        ...Object.fromEntries(inherited),
+        HOLDFAST_DATA: join(home, 'data'),
+        HOLDFAST_ROOTS: roots.join(':'),
+        HOLDFAST_PORT: '0',
       },
-    );
+      stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    });
     scratch.atEnd(() => stopped(child));
     await log.close();
     const deadline = Date.now() + START_WITHIN_MS;
@@ -78,23 +77,22 @@ export class Service {
     return unwrap(await this.#client.createSource(input)).source.id;
   }
 
-  /** Makes a backup; returns its id. */
-  async backUp(sourceId: string): Promise<{ cost: Cost; backupId: string; bytes: number }> {
-    const { cost, recordId } = await this.#measure(
+  /** Makes a backup. */
+  async backUp(sourceId: string): Promise<Finished & { backupId: string }> {
+    const finished = await this.#follow(
       async () => unwrap(await this.#client.createBackup({ sourceId })).record.id,
     );
-    const backup = (await this.#client.record(recordId))?.backup;
+    const backup = (await this.#client.record(finished.recordId))?.backup;
     if (backup == null) throw new Error('The record of the backup names no backup.');
-    return { cost, backupId: backup.id, bytes: Number(backup.sizeBytes) };
+    return { ...finished, backupId: backup.id };
   }
 
-  async verify(backupId: string): Promise<Cost> {
-    return (await this.#measure(async () => unwrap(await this.#client.verifyBackup({ backupId })).record.id))
-      .cost;
+  async verify(backupId: string): Promise<Finished> {
+    return await this.#follow(async () => unwrap(await this.#client.verifyBackup({ backupId })).record.id);
   }
 
-  async restore(input: RestoreBackupInput): Promise<Cost> {
-    return (await this.#measure(async () => unwrap(await this.#client.restoreBackup(input)).record.id)).cost;
+  async restore(input: RestoreBackupInput): Promise<Finished> {
+    return await this.#follow(async () => unwrap(await this.#client.restoreBackup(input)).record.id);
   }
 
   async deleteBackup(backupId: string): Promise<void> {
@@ -105,32 +103,48 @@ export class Service {
     await stopped(this.#child);
   }
 
-  /** Starts a record and follows it to its end, as somebody who watches would. */
-  async #measure(start: () => Promise<string>): Promise<{ cost: Cost; recordId: string }> {
-    await this.#loopDelay();
-    const memory = watchMemory(this.#child.pid ?? 0);
-    const begun = performance.now();
-    try {
-      const recordId = await start();
-      for await (const event of this.#client.followRecord(recordId)) {
-        const { status, error } = event.record;
-        if (error != null)
-          throw new Error(`${error.code} in ${error.phase}: ${error.message} ${error.hint ?? ''}`);
-        if (status === 'CANCELED') throw new Error('The record was canceled.');
-      }
-      const seconds = (performance.now() - begun) / 1000;
-      return { cost: { seconds, peak: memory.stop(), loop: await this.#loopDelay() }, recordId };
-    } finally {
-      memory.stop();
-    }
+  /** Its process. */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error('The service does not run.');
+    return pid;
   }
 
-  async #loopDelay(): Promise<LoopDelay> {
+  /** How late its event loop ran since this was asked before. */
+  async loopDelay(): Promise<LoopDelay> {
     const answered = once(this.#child, 'message');
     this.#child.send('tell');
     // Sent by our own watch-loop.ts.
     return (await answered)[0] as LoopDelay;
   }
+
+  /** Starts a record and follows it to its end, as somebody who watches would. */
+  async #follow(start: () => Promise<string>): Promise<Finished> {
+    const begun = performance.now();
+    const recordId = await start();
+    const phases = new Map<string, number>();
+    for await (const { record } of this.#client.followRecord(recordId)) {
+      const { status, error } = record;
+      if (error != null) {
+        throw new Error(`${error.code} in ${error.phase}: ${error.message} ${error.hint ?? ''}`);
+      }
+      if (status === 'CANCELED') throw new Error('The record was canceled.');
+      for (const { name, startedAt, finishedAt } of record.phases) {
+        if (finishedAt != null) phases.set(name, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
+      }
+    }
+    return { recordId, seconds: (performance.now() - begun) / 1000, phases };
+  }
+}
+
+/** What `npm start` gives to Node, so that the service is measured as users start it. */
+async function startArguments(): Promise<string[]> {
+  const text = await readFile(join(REPOSITORY, 'package.json'), 'utf8');
+  // Our own package.json.
+  const { start } = (JSON.parse(text) as { scripts: { start: string } }).scripts;
+  const [node, ...options] = start.split(' ');
+  if (node !== 'node') throw new Error(`npm start is expected to run node, not "${start}".`);
+  return options;
 }
 
 async function stopped(child: ChildProcess): Promise<void> {

@@ -35,8 +35,7 @@ export type PhaseName =
   | 'COMMIT'
   | 'ROLL_BACK'
   | 'RECEIVE'
-  | 'DELETE'
-  | 'RECOVER';
+  | 'DELETE';
 
 /** Counters of a phase or record. Bytes are content bytes before compression. All are exact below 2^53. */
 export type ProgressState = {

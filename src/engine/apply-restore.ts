@@ -1,19 +1,17 @@
-/** The part of a restore that changes the target: stage, load, prove, then decide once for database and files. */
+/** The part of a restore that changes the target: stage, load, prove, then let commit-restore.ts decide. */
 import type { BundleReader } from '../bundle/bundle.ts';
 import { addDigests, ContentDigest } from '../bundle/content-digest.ts';
 import type { ManifestTable } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import { HoldfastError, throwIfAborted } from '../errors.ts';
+import { HoldfastError } from '../errors.ts';
 import type { Database, DatabaseRestore, SequenceState, TableToRestore } from '../source/source.ts';
+import { commitRestore, prepareDecision } from './commit-restore.ts';
 import type { RestoreBackupRequest } from './engine.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { RestoreResult } from './record-result.ts';
-import { requireHold } from './require-hold.ts';
-import { dropJournal, type RestoreJournal, writeJournal } from './restore-journal.ts';
 import type { PreparedRestore } from './restore-plan.ts';
-import { type RunningRecord, UndecidedError } from './running-record.ts';
-import { settleNow } from './settle-restore.ts';
+import type { RunningRecord } from './running-record.ts';
 import { type StagedFiles, stageFiles } from './stage-files.ts';
 import { tableKey, tableLabel } from './table-order.ts';
 
@@ -67,9 +65,9 @@ export async function applyRestore(
       return;
     }
     await record.phase('COMMIT', async () => {
-      const decision = await prepareDecision(parts, record, order, loaded?.transaction, staged);
+      const decision = await prepareDecision(parts, record, order.target, loaded?.transaction, staged.swaps);
       committing = true;
-      await commit(parts, record, decision, result);
+      await commitRestore(parts, record, decision, result);
     });
   } catch (error) {
     // Once COMMIT has begun, the journal decides what is taken back.
@@ -223,71 +221,6 @@ async function expectedDigests(reader: BundleReader, signal: AbortSignal): Promi
     digests.set(key, before === undefined ? entry.digest : addDigests(before, entry.digest));
   }
   return digests;
-}
-
-/** Everything the decision needs. */
-interface Decision {
-  readonly database: Database | undefined;
-  readonly transaction: DatabaseRestore | undefined;
-  readonly journal: RestoreJournal;
-}
-
-async function prepareDecision(
-  parts: EngineParts,
-  record: RunningRecord,
-  { target }: RestoreOrder,
-  transaction: DatabaseRestore | undefined,
-  { swaps }: StagedFiles,
-): Promise<Decision> {
-  const database = target.database === null ? undefined : await openDatabase(parts, target.database);
-  const ticket = (await transaction?.ticket()) ?? null;
-  return { database, transaction, journal: { recordId: record.row.id, ticket, swaps, decided: null } };
-}
-
-/**
- * The decision. Order matters: the journal is on disk before the first rename, files are swapped before COMMIT so
- * that a rename that fails can still be taken back, and COMMIT decides for both.
- */
-async function commit(
-  parts: EngineParts,
-  record: RunningRecord,
-  { database, transaction, journal }: Decision,
-  result: RestoreResult,
-): Promise<void> {
-  let failure: unknown;
-  // Until COMMIT is tried the database is certainly old; after that only it can tell.
-  let known: 'NEW' | 'OLD' | null = 'OLD';
-  try {
-    await writeJournal(parts, journal);
-    // After the journal, not before: a server that takes over from here on finds it and ends the transaction.
-    await requireHold(parts, record.row);
-    for (const plan of journal.swaps) await parts.trees.swap(plan);
-    throwIfAborted(record.signal);
-    known = null;
-    if (transaction === undefined) await writeJournal(parts, { ...journal, decided: 'NEW' });
-    else await transaction.commit();
-    known = 'NEW';
-  } catch (error) {
-    failure = error;
-    await transaction?.rollback();
-  }
-  const state = await settleNow(parts, record, database, journal, known);
-  if (state === 'NEW') {
-    if (failure !== undefined)
-      record.warn('The connection broke during COMMIT; the database says that it committed.');
-    await keepNew(record, result);
-  }
-  await dropJournal(parts, record.row.id);
-  if (state === 'OLD') throw failure;
-}
-
-/** The catalog must know before the journal goes; if it cannot be told, recovery will tell it. */
-async function keepNew(record: RunningRecord, result: RestoreResult): Promise<void> {
-  try {
-    await record.keepResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
-  } catch (error) {
-    throw new UndecidedError('the restore is done, but the catalog could not be told', { cause: error });
-  }
 }
 
 function shortOf(table: ManifestTable, rows: number): HoldfastError {

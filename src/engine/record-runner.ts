@@ -268,6 +268,7 @@ export class RecordRunner {
           (active.lock === undefined ||
             (await this.#parts.catalog.locks.renew(active.lock.sourceId, active.lock.token, until)));
         if (!kept && this.#active.has(recordId)) {
+          this.#parts.log.warn({ recordId }, 'a lock was lost; its record is stopped');
           active.controller.abort(lockLost());
         }
       } catch (error) {

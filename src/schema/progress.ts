@@ -61,7 +61,6 @@ const PhaseNameEnum = builder.enumType('PhaseName', {
     ROLL_BACK: { description: 'Leaves database and files as they were.' },
     RECEIVE: { description: 'Takes an uploaded bundle into storage.' },
     DELETE: { description: 'Deletes backups.' },
-    RECOVER: { description: 'Decides what a process that died has left behind.' },
   } as const,
 });
 

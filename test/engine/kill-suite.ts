@@ -39,6 +39,7 @@ const RESTORE_POINTS: readonly [phase: string, point: string, state: 'WHOLLY_OLD
   ["COMMIT, after the database's", 'after commit', 'WHOLLY_NEW'],
   ['COMMIT, in the clean-up of files', 'after discard', 'WHOLLY_NEW'],
   ['COMMIT, when the database has forgotten', 'after forget', 'WHOLLY_NEW'],
+  ['COMMIT, before the catalog knows', 'before result', 'WHOLLY_NEW'],
   ['COMMIT, when the catalog knows', 'after result', 'WHOLLY_NEW'],
   ['COMMIT, when the journal is gone', 'after PHASE_FINISHED COMMIT', 'WHOLLY_NEW'],
   ['its end, before the lock is released', 'after RECORD_FINISHED', 'WHOLLY_NEW'],

@@ -64,7 +64,8 @@ async function listTree(): Promise<unknown> {
         : stats.isSymbolicLink()
           ? await readlink(path)
           : null;
-      return [name, stats.mode, stats.mtimeMs, content];
+      // Node 22 sets times to the microsecond only.
+      return [name, stats.mode, Math.floor(stats.mtimeMs), content];
     }),
   );
 }

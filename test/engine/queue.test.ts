@@ -156,14 +156,14 @@ describe('a lock that is lost while the work goes on', () => {
     if (change === undefined) await prisma.lock.deleteMany();
     else await prisma.lock.updateMany({ data: change });
     await vi.advanceTimersByTimeAsync(8000);
-    // The renewal has asked the catalog; what it found is known once the catalog answers again.
-    await prisma.lock.findMany();
+    await expect.poll(() => faulty.log.includes('its record is stopped'), { timeout: 10_000 }).toBe(true);
+    faulty.clearLog();
     held.release();
     const record = await faulty.holdfast.finished(restore);
     await prisma.lock.deleteMany({ where: { recordId: 'another' } });
     expect(record).toMatchObject({
       status: 'FAILED',
-      error: { code: 'LOCK_LOST' },
+      error: { code: 'LOCK_LOST', phase: 'LOAD_TABLES' },
       result: { targetState: 'WHOLLY_OLD' },
     });
     expect(await application?.content()).toEqual(before);

@@ -37,6 +37,10 @@ export class FaultyEngine {
     return this.#logged.join('\n');
   }
 
+  clearLog(): void {
+    this.#logged.length = 0;
+  }
+
   /** Does `work` when `point` is passed, the first time. */
   once(point: string, work: () => void | Promise<void>): void {
     let done = false;

@@ -35,11 +35,14 @@ function catalogWithPoints(catalog: Catalog, at: AtPoint): Catalog {
       ...catalog.records,
       async append(id, owner, change, event) {
         const name = event.phase === null ? event.type : `${event.type} ${event.phase.name}`;
+        // The request for a change is a result of some kind of record; only restores have this field.
+        const result = change.result as { targetState?: string } | null | undefined;
+        const tellsNew = event.type === 'RECORD_CHANGED' && result?.targetState === 'WHOLLY_NEW';
         await at(`before ${name}`);
+        if (tellsNew) await at('before result');
         const written = await catalog.records.append(id, owner, change, event);
         await at(`after ${name}`);
-        const result = change.result as { targetState?: string } | null | undefined;
-        if (event.type === 'RECORD_CHANGED' && result?.targetState === 'WHOLLY_NEW') await at('after result');
+        if (tellsNew) await at('after result');
         return written;
       },
     },

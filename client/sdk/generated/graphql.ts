@@ -233,8 +233,6 @@ export type PhaseName =
   | 'PROVE'
   /** Takes an uploaded bundle into storage. */
   | 'RECEIVE'
-  /** Decides what a process that died has left behind. */
-  | 'RECOVER'
   /** Leaves database and files as they were. */
   | 'ROLL_BACK'
   /** Opens one consistent view of the database. */

@@ -2,6 +2,7 @@
  * Runs in a process of its own: holds one SQLite database and does one request of the service after another, all
  * of it synchronously. See ../protocol.ts. Arguments: path, READ or WRITE, busy timeout in milliseconds.
  */
+import { flushCompileCache } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { HoldfastError } from '../../../../errors.ts';
 import type { Reply, Request } from '../protocol.ts';
@@ -116,6 +117,8 @@ function answer(request: Request): Reply {
   }
 }
 
+// Most of these processes are killed when their work is done: the next one shall find the cache all the same.
+flushCompileCache();
 for (let request = readRequest(); request !== undefined; request = readRequest()) sendReply(answer(request));
 opened?.close();
 process.exit(0);

@@ -110,14 +110,18 @@ function blocking(transfer: () => number): number {
   }
 }
 
-/** Bytes that pass before what they left behind is collected. */
-const COLLECT_EVERY = 2 * 1024 * 1024;
-let uncollected = 0;
+/** Bytes that pass before what they left behind is collected: of the young generation, and of all. */
+const COLLECT_EVERY = { minor: 2 * 1024 * 1024, major: 32 * 1024 * 1024 } as const;
+const uncollected = { minor: 0, major: 0 };
 
 /** Buffers lie outside of V8's heap, so it does not hurry to free them: they would pile up to a hundred MB. */
 function collectGarbage(bytes: number): void {
-  uncollected += bytes;
-  if (uncollected < COLLECT_EVERY) return;
-  uncollected = 0;
-  globalThis.gc?.({ type: 'minor' });
+  uncollected.minor += bytes;
+  uncollected.major += bytes;
+  if (uncollected.minor < COLLECT_EVERY.minor) return;
+  uncollected.minor = 0;
+  // Some live through a minor collection by chance, and only a major one frees them then.
+  const type = uncollected.major < COLLECT_EVERY.major ? 'minor' : 'major';
+  if (type === 'major') uncollected.major = 0;
+  globalThis.gc?.({ type });
 }
