@@ -239,7 +239,7 @@ export interface BackupRepository {
   find(workspaceId: string, id: string): Promise<BackupRow | undefined>;
   findByStorageKey(storageKey: string): Promise<BackupRow | undefined>;
   create(backup: NewBackup): Promise<BackupRow>;
-  /** Newest first; without those being deleted. */
+  /** Of one source, or of all for null; newest first, without those being deleted. */
   summaries(workspaceId: string, sourceId: string | null): Promise<readonly BackupSummary[]>;
   setPinned(workspaceId: string, id: string, pinned: boolean): Promise<BackupRow | undefined>;
   setMissing(id: string, missing: boolean): Promise<void>;

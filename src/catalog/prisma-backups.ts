@@ -38,7 +38,7 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
 
     summaries(workspaceId, sourceId) {
       return prisma.backup.findMany({
-        where: { workspaceId, sourceId, deletingAt: null },
+        where: { workspaceId, ...(sourceId !== null && { sourceId }), deletingAt: null },
         orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
         select: {
           id: true,

@@ -45,24 +45,25 @@ function damaged(bundle: BundleFile, how: string): HoldfastError {
   });
 }
 
-/** Phase CONTENT: every entry's CRC, SHA-256, size and row count against the manifest. */
-export async function checkContent(record: RunningRecord, reader: BundleReader): Promise<ContentReport> {
-  return await record.phase('CONTENT', async (meter) => {
-    meter.expect({ bytes: contentBytes(reader) });
-    return await reader.verifyContent(meter.add, record.signal);
-  });
-}
-
-/** Opens a bundle's reader inside a check, so that the fault is told in the phase that found it. */
-export async function withReader<T>(
+/**
+ * Phase CONTENT: opens the bundle and checks every entry's CRC, SHA-256, size and row count against the manifest,
+ * then hands it to `work`, which sees only bundles that passed.
+ */
+export async function withCheckedBundle<T>(
   parts: EngineParts,
+  record: RunningRecord,
   bundle: BundleFile,
-  signal: AbortSignal,
-  work: (reader: BundleReader) => Promise<T>,
+  work: (reader: BundleReader, report: ContentReport) => Promise<T>,
 ): Promise<T> {
+  const { signal } = record;
   const file = await bundle.open(signal);
   try {
-    return await work(await parts.bundles.openReader(file, signal));
+    const { reader, report } = await record.phase('CONTENT', async (meter) => {
+      const opened = await parts.bundles.openReader(file, signal);
+      meter.expect({ bytes: contentBytes(opened) });
+      return { reader: opened, report: await opened.verifyContent(meter.add, signal) };
+    });
+    return await work(reader, report);
   } finally {
     await file.close();
   }

@@ -9,7 +9,7 @@ import type { Manifest } from '../bundle/manifest.ts';
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
-import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
+import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import { catalogue } from './create-backup.ts';
 import type { Actor } from './engine.ts';
 import { requireSource } from './find-source.ts';
@@ -35,6 +35,11 @@ export async function importBackup(
 ): Promise<RecordRow> {
   const bundle = await findBundle(parts, actor.workspaceId, { uploadId });
   if (sourceId !== null) await requireSource(parts, actor.workspaceId, sourceId);
+  if ((await uploadsInUse(parts)).has(uploadId)) {
+    throw new HoldfastError('LOCK_HELD', `Another record is using the upload ${bundle.name}.`, {
+      hint: 'Wait for it to finish, then import the upload if it is still needed.',
+    });
+  }
   const label = bundle.name.replace(/\.zip$/i, '');
   const record = await parts.catalog.records.create({
     workspaceId: actor.workspaceId,
@@ -56,9 +61,9 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
   const { uploadId, storageKey } = readRequest<ImportRequest>(record.row);
   const bundle = await findBundle(parts, record.row.workspaceId, { uploadId });
   await checkChecksum(record, bundle);
-  const { manifest, report } = await withReader(parts, bundle, record.signal, async (reader) => ({
+  const { manifest, report } = await withCheckedBundle(parts, record, bundle, async (reader, found) => ({
     manifest: reader.manifest,
-    report: await checkContent(record, reader),
+    report: found,
   }));
   await record.phase('RECEIVE', async (meter) => {
     meter.expect({ bytes: bundle.sizeBytes });
@@ -74,7 +79,7 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
       throw error;
     }
   });
-  await dropUpload(parts, uploadId);
+  if (!(await uploadsInUse(parts, record.row.id)).has(uploadId)) await dropUpload(parts, uploadId);
   record.setResult({
     kind: 'IMPORT',
     tables: manifest.database?.tables.length ?? 0,
@@ -84,6 +89,22 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
   });
   warnOfOrigin(record, manifest);
   await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
+}
+
+/** Uploads that an unfinished record reads, other than `exceptRecordId`. */
+export async function uploadsInUse(parts: EngineParts, exceptRecordId?: string): Promise<Set<string>> {
+  const unfinished = await parts.catalog.records.unfinished();
+  return new Set(
+    unfinished
+      .filter((record) => record.id !== exceptRecordId)
+      .filter((record) => record.kind === 'RESTORE' || record.kind === 'IMPORT')
+      .flatMap((record) => {
+        const { uploadId, bundle } = readRequest<{ uploadId?: string; bundle?: { uploadId?: string } }>(
+          record,
+        );
+        return uploadId ?? bundle?.uploadId ?? [];
+      }),
+  );
 }
 
 /** Removes an upload, file and row. Idempotent. */

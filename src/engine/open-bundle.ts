@@ -1,6 +1,7 @@
 /** From a backup or an upload to a bundle that can be read. */
 import { join } from 'node:path';
 import type { BundleReader } from '../bundle/bundle.ts';
+import type { BackupRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type { BundleOrigin } from './engine.ts';
@@ -53,20 +54,20 @@ export async function findBundle(
     sizeBytes: Number(backup.sizeBytes),
     sourceId: backup.sourceId,
     backupId: backup.id,
-    open: (signal) => openStored(parts, backup.id, backup.storageKey, backup.name, signal),
+    open: (signal) => openStored(parts, backup, signal),
   };
 }
 
-/** Opens a stored bundle; one that certainly is not there is marked as missing. */
+/** Opens a stored bundle. One that certainly is not there is marked as missing, one that was put back no longer. */
 export async function openStored(
   parts: EngineParts,
-  backupId: string,
-  storageKey: string,
-  name: string,
+  { id: backupId, storageKey, name, missing }: BackupRow,
   signal: AbortSignal,
 ): Promise<RandomAccess> {
   try {
-    return await parts.storage.open(storageKey, signal);
+    const file = await parts.storage.open(storageKey, signal);
+    if (missing) await parts.catalog.backups.setMissing(backupId, false);
+    return file;
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'NOT_FOUND') {
       await parts.catalog.backups.setMissing(backupId, true);

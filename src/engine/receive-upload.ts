@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { UploadRow } from '../catalog/catalog.ts';
 import { HoldfastError, systemErrorCode } from '../errors.ts';
 import type { Actor } from './engine.ts';
-import { dropUpload } from './import-backup.ts';
+import { dropUpload, uploadsInUse } from './import-backup.ts';
 import type { EngineParts } from './parts.ts';
 
 /** An upload that nobody restores or imports is removed after this long. */
@@ -64,7 +64,10 @@ export async function receiveUpload(
 
 /** Removes uploads that were never used. */
 export async function expireUploads(parts: EngineParts): Promise<void> {
-  for (const upload of await parts.catalog.uploads.expired(parts.now())) await dropUpload(parts, upload.id);
+  const inUse = await uploadsInUse(parts);
+  for (const upload of await parts.catalog.uploads.expired(parts.now())) {
+    if (!inUse.has(upload.id)) await dropUpload(parts, upload.id);
+  }
 }
 
 /** Removes what uploads left behind whose process died, and files that outlived the catalog's word for them. */

@@ -139,19 +139,18 @@ export class RecordRunner {
   }
 
   async #serve(): Promise<void> {
-    try {
-      while (this.#pumpAgain) {
-        this.#pumpAgain = false;
-        for (const waiting of [...this.#waiting]) {
-          if (this.#stopped || this.#active.size >= CONCURRENCY) return;
-          await this.#tryStart(waiting);
-        }
+    while (this.#pumpAgain) {
+      this.#pumpAgain = false;
+      for (const waiting of [...this.#waiting]) {
+        if (this.#stopped || this.#active.size >= CONCURRENCY) return;
+        // One that cannot start must not keep back those behind it.
+        await this.#tryStart(waiting).catch((error: unknown) => {
+          this.#parts.log.error(
+            { err: error, recordId: waiting.row.id },
+            'a record could not be started; it will be tried again',
+          );
+        });
       }
-    } catch (error) {
-      this.#parts.log.error(
-        { err: error },
-        'the queue of records could not be served; it will be tried again',
-      );
     }
   }
 
@@ -200,8 +199,8 @@ export class RecordRunner {
       })
       .then(async (ended) => {
         // A record left to recovery keeps its lock until that expires: nobody may touch the target before.
-        const undecided = ended !== undefined && !isFinished(ended);
-        if (lock !== undefined && !undecided) await locks.release(lock.sourceId, lock.token);
+        const decided = ended !== undefined && isFinished(ended);
+        if (lock !== undefined && decided) await locks.release(lock.sourceId, lock.token);
       })
       .catch((error: unknown) => {
         this.#parts.log.error(

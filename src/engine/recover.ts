@@ -113,12 +113,26 @@ async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void>
     failure = await bringToAnEnd(parts, record, row);
   } catch (error) {
     // A restore whose journal cannot be settled now stays open: saying anything of its state would be a guess.
-    if (row.kind === 'RESTORE') throw error;
+    if (row.kind === 'RESTORE') {
+      await sayWhatItWaitsFor(record, error);
+      throw error;
+    }
+    // A storage that cannot be asked may hold the finished bundle.
+    if (error instanceof HoldfastError && error.code === 'STORAGE_UNAVAILABLE') throw error;
     failure = error;
   }
   await rm(join(parts.directories.temporary, row.id), { recursive: true, force: true });
   await parts.catalog.locks.releaseOf(row.id);
   await record.finish(failure);
+}
+
+/** Once for each reason: the record stays open, and whoever looks at it must be able to tell why. */
+async function sayWhatItWaitsFor(record: RunningRecord, error: unknown): Promise<void> {
+  const reason = error instanceof HoldfastError ? error.message : 'an unexpected fault, see the log';
+  const warning = `The restore is neither old nor new before its database can be asked: ${reason}`;
+  if (record.warnings.includes(warning)) return;
+  record.warn(warning);
+  await record.amend({});
 }
 
 /** Resolves to why the record failed; undefined when it succeeded after all. */
@@ -265,8 +279,10 @@ function closePhases(parts: EngineParts, row: RecordRow): RecordRow {
 
 /** Spool folders of records that are finished. */
 async function sweepTemporary(parts: EngineParts): Promise<void> {
+  // Listed first: a folder that is made after this belongs to a record that begins just now.
+  const names = await readdir(parts.directories.temporary);
   const unfinished = new Set((await parts.catalog.records.unfinished()).map((record) => record.id));
-  for (const name of await readdir(parts.directories.temporary)) {
+  for (const name of names) {
     if (!unfinished.has(name))
       await rm(join(parts.directories.temporary, name), { recursive: true, force: true });
   }

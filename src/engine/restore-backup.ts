@@ -3,7 +3,7 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { applyRestore } from './apply-restore.ts';
-import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
+import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import type { Actor, RestoreBackupRequest } from './engine.ts';
 import { leaseUntil } from './lease.ts';
 import { type BundleFile, findBundle } from './open-bundle.ts';
@@ -98,8 +98,7 @@ export async function executeRestore(
   const bundle = await findBundle(parts, workspaceId, request.bundle);
   const target = await requireTarget(parts, workspaceId, request.sourceId, bundle);
   await checkChecksum(record, bundle);
-  await withReader(parts, bundle, record.signal, async (reader) => {
-    await checkContent(record, reader);
+  await withCheckedBundle(parts, record, bundle, async (reader) => {
     const prepared = await record.phase('PLAN', async () => {
       const made = await prepareRestore(parts, bundle, reader, target, request.selection, record.signal);
       refuseUnlessAllowed(request, reader, made);

@@ -110,6 +110,10 @@ async function deleteUnlessNeeded(
   if ((await backupsInUse(parts)).has(backupId)) {
     throw new HoldfastError('LOCK_HELD', 'A running record is reading it.');
   }
+  if (backup.missing && (await parts.storage.stat(backup.storageKey, record.signal)) !== undefined) {
+    await parts.catalog.backups.setMissing(backupId, false);
+    throw new HoldfastError('INVALID_INPUT', 'Its bundle was put back; the next rotation judges it anew.');
+  }
   await removeBackup(parts, backup, record.signal);
   return Number(backup.sizeBytes);
 }

@@ -80,13 +80,7 @@ export class RunningRecord {
     await this.#write({ phases: [...this.#row.phases, state] }, 'PHASE_STARTED', state);
     this.#open = { state, meter };
     const ticker = setInterval(() => this.#tick(), TICK_MS);
-    let status: PhaseStatus = 'SUCCEEDED';
-    try {
-      return await work(meter);
-    } catch (error) {
-      status = this.signal.aborted ? 'CANCELED' : 'FAILED';
-      throw error;
-    } finally {
+    const close = async (status: PhaseStatus): Promise<void> => {
       clearInterval(ticker);
       this.#open = undefined;
       const finished: PhaseState = {
@@ -96,7 +90,19 @@ export class RunningRecord {
         progress: meter.state(status === 'SUCCEEDED'),
       };
       await this.#write({ phases: this.#phasesWith(finished) }, 'PHASE_FINISHED', finished);
+    };
+    let done: T;
+    try {
+      done = await work(meter);
+    } catch (error) {
+      // What stopped the work decides what becomes of the record; a catalog that fails as well must not hide it.
+      await close(this.signal.aborted ? 'CANCELED' : 'FAILED').catch((fault: unknown) => {
+        this.#parts.log.warn({ err: fault, recordId: this.#row.id }, 'the end of a phase was not written');
+      });
+      throw error;
     }
+    await close('SUCCEEDED');
+    return done;
   }
 
   /** Tells the reader of the record something that did not stop it. */

@@ -1,7 +1,7 @@
 /** verifyBackup: re-reads a stored bundle and says whether it still is what it was. */
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import { checkChecksum, checkContent, withReader } from './check-bundle.ts';
+import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import type { Actor } from './engine.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
@@ -48,7 +48,7 @@ export async function executeVerify(parts: EngineParts, record: RunningRecord): 
   try {
     await checkChecksum(record, bundle);
     await parts.catalog.backups.setMissing(backupId, false);
-    const report = await withReader(parts, bundle, record.signal, (reader) => checkContent(record, reader));
+    const report = await withCheckedBundle(parts, record, bundle, async (_reader, found) => found);
     const message = `${report.entries} entries and ${report.rows} rows are what they were.`;
     await parts.catalog.backups.setVerification(backupId, parts.now(), 'PASSED', null);
     record.setResult({

@@ -85,7 +85,7 @@ describe('a stored bundle that was damaged', () => {
     await expect(readFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('by deleting it behind the catalog is marked missing, and found again when it is back', async () => {
+  test('by deleting it behind the catalog is marked missing, and found again by the next that reads it', async () => {
     const { engine, actor } = faulty.holdfast;
     const { backupId, path } = await makeBackup();
     const content = await readFile(path);
@@ -134,11 +134,25 @@ describe('an upload that is no good bundle', () => {
       result: { targetState: 'WHOLLY_OLD' },
     });
     expect(await application.content()).toEqual(before);
+    expect(restored.error?.phase).toBe('CONTENT');
     const imported = await faulty.holdfast.finished(
       await engine.importBackup(actor, bundle.uploadId, sourceId),
     );
-    expect(imported).toMatchObject({ status: 'FAILED', error: { code }, backupId: null });
+    expect(imported).toMatchObject({ status: 'FAILED', error: { code, phase: 'CONTENT' }, backupId: null });
     expect(await readdir(join(faulty.holdfast.directory, 'bundles'), { recursive: true })).toEqual(stored);
+  });
+
+  test('is used by one record at a time, and stays until that is done', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const { path } = await makeBackup();
+    const uploadId = await upload(await readFile(path));
+    const hold = faulty.hold('before store');
+    const first = await engine.importBackup(actor, uploadId, sourceId);
+    await hold.reached;
+    await expect(engine.importBackup(actor, uploadId, sourceId)).rejects.toMatchObject({ code: 'LOCK_HELD' });
+    hold.release();
+    expect((await faulty.holdfast.finished(first)).status).toBe('SUCCEEDED');
+    await expect(engine.importBackup(actor, uploadId, sourceId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('is refused when it is empty', async () => {
@@ -343,6 +357,31 @@ describe('rotation', () => {
     const left = await faulty.holdfast.parts.catalog.backups.summaries(actor.workspaceId, source.id);
     expect(left.map((backup) => backup.id).sort()).toEqual([pinned, kept, newest].sort());
     await expect(engine.deleteBackup(actor, pinned ?? '')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
+  test('without a source judges the backups of every source', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const made: string[] = [];
+    for (const name of ['One of two', 'Two of two']) {
+      const source = await engine.createSource(actor, { ...application.definition, name });
+      made.push((await faulty.holdfast.backUp(source.id)).backupId);
+    }
+    const policy = { keepLast: 1, keepDays: null };
+    const { verdicts } = await engine.rotateBackups(actor, { sourceId: null, policy, dryRun: true });
+    expect(verdicts.map((verdict) => verdict.backup.id)).toEqual(expect.arrayContaining(made));
+  });
+
+  test('does not delete a backup whose missing bundle was put back', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const source = await engine.createSource(actor, { ...application.definition, name: 'Put back' });
+    const { backupId } = await faulty.holdfast.backUp(source.id);
+    await faulty.holdfast.backUp(source.id);
+    await faulty.holdfast.parts.catalog.backups.setMissing(backupId, true);
+    const policy = { keepLast: 1, keepDays: null };
+    const rotation = await engine.rotateBackups(actor, { sourceId: source.id, policy, dryRun: false });
+    const record = await faulty.holdfast.finished(rotation.record?.id ?? '');
+    expect(record).toMatchObject({ status: 'FAILED', result: { deleted: 0 } });
+    expect(await backupRow(backupId)).toMatchObject({ missing: false });
   });
 
   test('deletes nothing of a source whose latest backup failed', async () => {

@@ -100,7 +100,13 @@ describe('recovery', () => {
     await withEngine(async (holdfast) => {
       const { engine, actor } = holdfast;
       const unsettled = await holdfast.parts.catalog.records.unfinished();
-      expect(unsettled).toEqual([expect.objectContaining({ kind: 'RESTORE', status: 'RUNNING' })]);
+      expect(unsettled).toEqual([
+        expect.objectContaining({
+          kind: 'RESTORE',
+          status: 'RUNNING',
+          warnings: expect.arrayContaining([expect.stringContaining('Nobody listens.')]),
+        }),
+      ]);
       await expect(engine.restoreBackup(actor, restoreOf(backupId))).rejects.toMatchObject({
         code: 'LOCK_HELD',
       });
