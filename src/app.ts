@@ -1,17 +1,19 @@
 /** The only place that sees everything: configuration becomes parts, parts become a server. */
-import { constants } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { bundleFormat } from './bundle/bundle-format.ts';
 import type { DatabaseSettings } from './catalog/catalog.ts';
-import { authenticateApiKey, ensureOwner } from './catalog/identity.ts';
+import { authenticateApiKey, createOwnerKey, ensureOwner } from './catalog/identity.ts';
 import { deriveKey, loadInstanceKey } from './catalog/instance-key.ts';
 import { type OpenCatalog, openCatalog } from './catalog/open-catalog.ts';
 import { createSecrets } from './catalog/secrets.ts';
 import type { Config } from './config.ts';
 import { startEngine } from './engine/new-engine.ts';
 import type { EngineDirectories, EngineParts } from './engine/parts.ts';
+import { HoldfastError } from './errors.ts';
 import { RecordEventHub } from './events/record-event-hub.ts';
 import { processIdentity } from './process-identity.ts';
 import { createServer } from './server/http.ts';
@@ -37,7 +39,7 @@ export interface App {
  */
 export async function startApp(config: Config): Promise<App> {
   const directories = await makeDirectories(config);
-  const catalogFile = join(config.dataDirectory, 'catalog.sqlite');
+  const catalogFile = catalogFileOf(config);
   const instanceKey = await loadInstanceKey({
     file: join(config.dataDirectory, 'instance.key'),
     fromEnvironment: config.instanceKey,
@@ -57,6 +59,30 @@ export async function startApp(config: Config): Promise<App> {
   }
 }
 
+/**
+ * Makes a further API key for the owner of a data directory, also while a server works on it. Resolves to the key.
+ * @throws HoldfastError NOT_FOUND when no server has been started on the data directory yet
+ */
+export async function newOwnerKey(config: Config): Promise<string> {
+  const file = catalogFileOf(config);
+  if (!existsSync(file)) {
+    throw new HoldfastError('NOT_FOUND', `There is no catalog in ${config.dataDirectory}.`, {
+      hint: 'Set HOLDFAST_DATA to the data directory of the server. The first start makes the first key.',
+    });
+  }
+  // Keys of callers are hashed, not sealed: the instance key, which may be known to the server alone, is not needed.
+  const { prisma, close } = await openCatalog({ file, secrets: createSecrets(randomBytes(32)) });
+  try {
+    return await createOwnerKey(prisma);
+  } finally {
+    await close();
+  }
+}
+
+function catalogFileOf(config: Config): string {
+  return join(config.dataDirectory, 'catalog.sqlite');
+}
+
 async function startParts(
   config: Config,
   directories: EngineDirectories,
@@ -72,7 +98,10 @@ async function startParts(
     storage: openFilesystemStorage(config.storageDirectory),
     bundles: bundleFormat,
     events,
-    trees: openFileTrees({ roots: config.roots }),
+    trees: openFileTrees({
+      roots: config.roots,
+      forbidden: [config.dataDirectory, config.storageDirectory],
+    }),
     openDatabase,
     openLocalFile: (path) => openLocalFile(path, 'the upload'),
     directories,
@@ -83,7 +112,6 @@ async function startParts(
   };
   const { engine, stop: stopEngine } = await startEngine(parts);
   stops.push(stopEngine);
-  const owner = await ensureOwner(prisma);
   const server = createServer({
     config: {
       version: config.version,
@@ -106,6 +134,8 @@ async function startParts(
   });
   const address = await server.listen(config.host, config.port);
   stops.push(() => server.close());
+  // After everything that can fail: the key is shown once, so it must not be made by a start that ends before it is.
+  const owner = await ensureOwner(prisma);
   return { url: config.publicUrl ?? address.url, firstApiKey: owner?.apiKey, stop };
 }
 

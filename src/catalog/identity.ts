@@ -1,5 +1,6 @@
 /** Who may act: workspaces, their members and the API keys by which members are known. */
 import { createHash, randomBytes } from 'node:crypto';
+import { HoldfastError } from '../errors.ts';
 import type { Role } from './catalog.ts';
 import type { PrismaClient } from './generated/client.ts';
 
@@ -29,23 +30,52 @@ function hashKey(apiKey: string): string {
   return createHash('sha256').update(apiKey).digest('hex');
 }
 
+function generateKey(): string {
+  return `hf_${randomBytes(32).toString('base64url')}`;
+}
+
+/** The columns of a key that do not depend on whose it is. */
+function keyColumns(apiKey: string, name: string) {
+  return { name, hash: hashKey(apiKey), prefix: apiKey.slice(0, PREFIX_LENGTH) };
+}
+
 /** On an empty catalog makes the workspace "default", its owner and an API key; undefined on any other. */
 export function ensureOwner(prisma: PrismaClient): Promise<NewOwner | undefined> {
   return prisma.$transaction(async (tx) => {
     if ((await tx.workspace.count()) > 0) return undefined;
-    const apiKey = `hf_${randomBytes(32).toString('base64url')}`;
+    const apiKey = generateKey();
     const workspace = await tx.workspace.create({ data: { name: 'default' } });
     await tx.member.create({
       data: {
         workspaceId: workspace.id,
         name: 'owner',
         role: 'OWNER',
-        apiKeys: {
-          create: { name: 'first key', hash: hashKey(apiKey), prefix: apiKey.slice(0, PREFIX_LENGTH) },
-        },
+        apiKeys: { create: keyColumns(apiKey, 'first key') },
       },
     });
     return { workspaceId: workspace.id, apiKey };
+  });
+}
+
+/**
+ * Makes a further API key for the owner; those there are stay good. Resolves to the key in clear, which is not kept.
+ * @throws HoldfastError NOT_FOUND when there is no owner yet
+ */
+export function createOwnerKey(prisma: PrismaClient): Promise<string> {
+  return prisma.$transaction(async (tx) => {
+    const owner = await tx.member.findFirst({
+      where: { role: 'OWNER' },
+      // Ids of version 7 grow with time; they tell apart what was made in one millisecond.
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
+    if (owner === null) {
+      throw new HoldfastError('NOT_FOUND', 'There is no owner yet.', {
+        hint: 'Start the server: its first start makes the owner and shows the first key.',
+      });
+    }
+    const apiKey = generateKey();
+    await tx.apiKey.create({ data: { memberId: owner.id, ...keyColumns(apiKey, 'made on the host') } });
+    return apiKey;
   });
 }
 

@@ -1,12 +1,15 @@
 /** The command line. */
 import { parseArgs } from 'node:util';
 import { HoldfastError } from '../errors.ts';
+import { newKey } from './new-key.ts';
 import { serve } from './serve.ts';
 
 const USAGE = `Usage: holdfast serve [--ready-file FILE]
+       holdfast new-key
 
   serve               start the server; settings come from the environment (docs/operations.md)
   --ready-file FILE   write {"url", "apiKey"} to FILE (mode 0600) once the server listens
+  new-key             make one more API key for the owner, and show it once; the server may be running
 `;
 
 /** Exit codes: done, failed, usage. */
@@ -29,18 +32,29 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     console.log(USAGE);
     return DONE;
   }
-  if (parsed.positionals.length !== 1 || parsed.positionals[0] !== 'serve') {
+  const run = commandOf(parsed);
+  if (run === undefined) {
     console.error(USAGE);
     return USAGE_ERROR;
   }
   try {
-    await serve({ readyFile: parsed.values['ready-file'] });
+    await run();
     return DONE;
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     console.error(`${error.code}: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`);
     return FAILED;
   }
+}
+
+/** What the arguments ask for; undefined when it is none of the commands. */
+function commandOf({ positionals, values }: ReturnType<typeof parse>): (() => Promise<void>) | undefined {
+  const [command, ...rest] = positionals;
+  const readyFile = values['ready-file'];
+  if (rest.length > 0) return undefined;
+  if (command === 'serve') return () => serve({ readyFile });
+  if (command === 'new-key' && readyFile === undefined) return newKey;
+  return undefined;
 }
 
 function parse(args: readonly string[]) {

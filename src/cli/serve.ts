@@ -1,7 +1,8 @@
 /** `holdfast serve`: starts the server, says where it is, and stops it in order. */
-import { rename, writeFile } from 'node:fs/promises';
-import { startApp } from '../app.ts';
-import { readConfig } from '../config.ts';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { type App, startApp } from '../app.ts';
+import { type Config, readConfig } from '../config.ts';
+import { HoldfastError } from '../errors.ts';
 
 /** What a supervisor reads to find a server that has just started. */
 interface ReadyFile {
@@ -10,10 +11,28 @@ interface ReadyFile {
   readonly apiKey?: string;
 }
 
-/** Runs until a signal ends it. */
+/**
+ * Runs until a signal ends it. A signal that comes while the server still starts ends it in order once it has: whatever
+ * was begun is finished, and a first key is shown. A second one ends the process at once.
+ */
 export async function serve(options: { readonly readyFile: string | undefined }): Promise<void> {
+  const signalled = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
   const config = readConfig();
   const app = await startApp(config);
+  try {
+    // Before anything else can fail.
+    sayWhere(app, config);
+    if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, app);
+    await signalled;
+  } finally {
+    await app.stop();
+  }
+}
+
+function sayWhere(app: App, config: Config): void {
   console.log(`Holdfast ${config.version} listens on ${app.url}`);
   if (app.firstApiKey !== undefined) {
     console.log(
@@ -21,18 +40,23 @@ export async function serve(options: { readonly readyFile: string | undefined })
     );
   }
   if (config.development) console.log(`GraphiQL: ${app.url}/graphql`);
-  if (options.readyFile !== undefined) {
-    const ready: ReadyFile = {
-      url: app.url,
-      ...(app.firstApiKey !== undefined && { apiKey: app.firstApiKey }),
-    };
-    const temporary = `${options.readyFile}.tmp`;
+}
+
+/** @throws HoldfastError STORAGE_UNAVAILABLE when it cannot be written */
+async function writeReadyFile(file: string, app: App): Promise<void> {
+  const ready: ReadyFile = {
+    url: app.url,
+    ...(app.firstApiKey !== undefined && { apiKey: app.firstApiKey }),
+  };
+  const temporary = `${file}.tmp`;
+  try {
     await writeFile(temporary, JSON.stringify(ready), { mode: 0o600 });
-    await rename(temporary, options.readyFile);
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new HoldfastError('STORAGE_UNAVAILABLE', `The ready file ${file} cannot be written.`, {
+      hint: 'Give a file in a directory that the user who runs Holdfast may write to.',
+      cause,
+    });
   }
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  await app.stop();
 }

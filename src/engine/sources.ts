@@ -1,10 +1,10 @@
 /** createSource, updateSource and deleteSource: what a source may be, checked before anything is written. */
-import { relative, resolve } from 'node:path';
 import type { SourceDefinition, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { FileTree } from '../source/source.ts';
 import type { Actor } from './engine.ts';
 import { requireSource } from './find-source.ts';
+import { refuseOverlaps } from './overlaps.ts';
 import type { EngineParts } from './parts.ts';
 
 /** @throws HoldfastError INVALID_INPUT, UNSAFE_PATH, SOURCE_UNREACHABLE (a path that is not there) */
@@ -86,7 +86,7 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
     await parts.trees.check(envFile.path, 'FILE');
     if (envFile.restorePath !== null) await parts.trees.check(envFile.restorePath, 'NEW_FILE');
   }
-  refuseOverlaps(definition);
+  await refuseOverlaps(parts, definition);
 }
 
 async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {
@@ -102,34 +102,7 @@ async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field:
       throw new HoldfastError('INVALID_INPUT', `Two trees are named "${tree.name}".`, { field });
     }
     names.add(tree.name.toLowerCase());
+    parts.trees.checkGlobs(tree);
     await parts.trees.check(tree.path, 'DIRECTORY');
   }
-}
-
-/** Trees are swapped whole on restore: one inside another, or the database inside one, would be moved away. */
-function refuseOverlaps({ trees, configTrees, database, envFile }: SourceDefinition): void {
-  const swapped = [...trees, ...configTrees].map((tree) => ({
-    label: `tree ${tree.name}`,
-    path: resolve(tree.path),
-  }));
-  const others = [
-    ...(database?.kind === 'SQLITE' ? [{ label: 'SQLite database', path: resolve(database.path) }] : []),
-    ...(envFile?.restorePath == null
-      ? []
-      : [{ label: 'restored env file', path: resolve(envFile.restorePath) }]),
-  ];
-  for (const outer of swapped) {
-    for (const inner of [...swapped, ...others]) {
-      if (inner === outer || !isWithin(outer.path, inner.path)) continue;
-      throw new HoldfastError('INVALID_INPUT', `The ${inner.label} lies inside the ${outer.label}.`, {
-        field: 'trees',
-        hint: 'A tree is replaced as a whole when it is restored, so nothing else of the source may lie in it.',
-      });
-    }
-  }
-}
-
-function isWithin(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
-  return path === '' || (!path.startsWith('..') && !path.startsWith('/'));
 }

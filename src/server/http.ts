@@ -18,6 +18,7 @@ import { createGraphql, GRAPHQL_PATH, type GraphqlEndpoint } from './graphql.ts'
 import { answerGraphql, sendGraphqlError } from './graphql-http.ts';
 import { sendHealth, sendReadiness } from './health.ts';
 import type { ServerParts } from './parts.ts';
+import { loggedPath, requestUrl } from './request-target.ts';
 import { receiveUpload } from './upload.ts';
 import { attachWebSocket, type WebSocketEnd } from './websocket.ts';
 
@@ -71,11 +72,6 @@ export function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
-/** The path as the log may have it: without the query (variables) and without tokens. */
-function loggedPath(pathname: string): string {
-  return pathname.startsWith('/download/') ? '/download/:token' : pathname.slice(0, 200);
-}
-
 class HoldfastServer implements Server {
   readonly #parts: ServerParts;
   readonly #http: HttpServer;
@@ -91,7 +87,13 @@ class HoldfastServer implements Server {
     this.#publicUrl = (parts.config.publicUrl ?? 'http://localhost').replace(/\/+$/, '');
     this.#authenticate = createAuthenticate(parts.identity);
     this.#yoga = createGraphql(parts, () => this.#publicUrl);
-    this.#http = createHttpServer((request, response) => void this.#answer(request, response));
+    this.#http = createHttpServer((request, response) => {
+      // Nothing of one request may end the process, which an unhandled rejection does.
+      this.#answer(request, response).catch((error: unknown) => {
+        parts.log.error({ err: error }, 'a request could not be answered');
+        response.destroy();
+      });
+    });
     // A bundle may take hours to arrive; stalled transfers are broken off by their own routes.
     this.#http.requestTimeout = 0;
     this.#webSocket = attachWebSocket(this.#http, {
@@ -147,33 +149,33 @@ class HoldfastServer implements Server {
     const requestId = requestIdOf(request);
     response.setHeader('X-Request-Id', requestId);
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-    const exchange: Exchange = {
-      request,
-      response,
-      url: new URL(request.url ?? '/', this.#publicUrl),
-      requestId,
-      signal: gone.signal,
-      actor: undefined,
-    };
+    const url = requestUrl(request.url, this.#publicUrl);
+    const actor = url
+      ? await this.#answerUrl({ request, response, url, requestId, signal: gone.signal, actor: undefined })
+      : refuseTarget(response);
+    drain(request);
+    this.#parts.log.info(
+      {
+        requestId,
+        method: request.method,
+        path: loggedPath(url),
+        status: response.statusCode,
+        durationMs: Math.round(performance.now() - startedAt),
+        ...(actor && { member: actor.name }),
+        ...(!response.writableFinished && gone.signal.aborted && { brokenOff: true }),
+      },
+      'request',
+    );
+  }
+
+  /** Resolves to who asked, as far as the route has found out. */
+  async #answerUrl(exchange: Exchange): Promise<Actor | undefined> {
     try {
       await this.#route(exchange);
     } catch (error) {
       this.#refuse(exchange, error);
     }
-    drain(request);
-    const { method } = request;
-    this.#parts.log.info(
-      {
-        requestId,
-        method,
-        path: loggedPath(exchange.url.pathname),
-        status: response.statusCode,
-        durationMs: Math.round(performance.now() - startedAt),
-        ...(exchange.actor && { member: exchange.actor.name }),
-        ...(!response.writableFinished && gone.signal.aborted && { brokenOff: true }),
-      },
-      'request',
-    );
+    return exchange.actor;
   }
 
   #refuse({ response, url, requestId, signal }: Exchange, error: unknown): void {
@@ -243,6 +245,12 @@ class HoldfastServer implements Server {
   #caller(request: IncomingMessage): Promise<Actor> {
     return this.#authenticate(request.headers.authorization, request.socket.remoteAddress ?? '');
   }
+}
+
+/** Answers a request whose target is no address; what it says is not repeated, for it may hold a token. */
+function refuseTarget(response: ServerResponse): undefined {
+  const hint = 'Ask for a path that begins with one slash, e.g. /graphql.';
+  sendError(response, new HoldfastError('INVALID_INPUT', 'The request asks for no valid address.', { hint }));
 }
 
 /** Runs a route, or says which methods it has. */

@@ -261,11 +261,18 @@ export interface TreeDifference {
 
 /**
  * File trees of this host. Every path is checked against the configured roots, links resolved, each time it is
- * used: UNSAFE_PATH outside of them, SOURCE_UNREACHABLE when it is not there or cannot be read.
+ * used: UNSAFE_PATH outside of them and where Holdfast keeps its own files, SOURCE_UNREACHABLE when it is not there or cannot be read.
  */
 export interface FileTrees {
   /** Resolves when `path` is inside a root; for paths that need not exist yet its parent must. */
   check(path: string, expects: 'DIRECTORY' | 'FILE' | 'NEW_FILE'): Promise<void>;
+  /**
+   * Resolves nothing on disk: passes the globs of a tree when every one can be used.
+   * INVALID_INPUT, naming the glob, when one is empty, absolute, leaves the tree, negates or could be slow to match.
+   */
+  checkGlobs(tree: FileTree): void;
+  /** Where `path` really is, links resolved; names at its end that do not exist stand as they were given. */
+  realPath(path: string): Promise<string>;
   /**
    * Everything selected in a tree, depth first, names of a directory in byte order, parents before children,
    * without the tree's own root. Never follows a link. What cannot be taken in goes to `onSkipped`.

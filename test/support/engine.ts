@@ -110,7 +110,10 @@ export class TestEngine {
       storage: openFilesystemStorage(join(home, 'bundles')),
       bundles: bundleFormat,
       events: hub,
-      trees: openFileTrees({ roots: [join(home, 'root')] }),
+      trees: openFileTrees({
+        roots: [join(home, 'root')],
+        forbidden: [join(home, 'data'), join(home, 'bundles')],
+      }),
       openDatabase: (settings) =>
         settings.kind === 'SQLITE' ? openSqlite(settings.path) : openPostgres(settings.url),
       openLocalFile: (path) => openLocalFile(path, 'the upload'),

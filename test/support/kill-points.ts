@@ -101,6 +101,8 @@ function bundlesWithPoints(bundles: BundleFormat, at: AtPoint): BundleFormat {
 function treesWithPoints(trees: FileTrees, at: AtPoint): FileTrees {
   return {
     check: (path, expects) => trees.check(path, expects),
+    checkGlobs: (tree) => trees.checkGlobs(tree),
+    realPath: (path) => trees.realPath(path),
     walk: (tree, onSkipped, signal) => trees.walk(tree, onSkipped, signal),
     async open(tree, path, onSkipped, signal) {
       await at(`before file ${path}`);

@@ -5,12 +5,12 @@
  * Where the bundle holds the same path, the bundle wins.
  */
 import { type BigIntStats, constants } from 'node:fs';
-import { link, open, readlink } from 'node:fs/promises';
+import { link, lstat, open, readlink } from 'node:fs/promises';
 import { HoldfastError, systemErrorCode } from '../../errors.ts';
 import { bytesToName, printable } from './name-bytes.ts';
 import type { Selection } from './select.ts';
 import { canSetOwner, type StageArea } from './stage-area.ts';
-import { sourceError } from './system-errors.ts';
+import { isMissing, sourceError } from './system-errors.ts';
 import { specialKind, traverse, type Visit } from './walk.ts';
 import { type Attributes, writeContent } from './write-file.ts';
 
@@ -70,6 +70,34 @@ class Carrier {
     else await this.#carryFile(visit);
   }
 
+  /**
+   * Refuses when a live file is in no bundle because nobody could read it: the restore would take away the only
+   * copy there is. Call it for files that the stage does not get from here.
+   */
+  async requireExpendable({ path, at }: Visit): Promise<void> {
+    try {
+      await (await open(at, READ)).close();
+    } catch (error) {
+      if (isMissing(error) || (await this.#isStaged(path))) return;
+      throw new HoldfastError(
+        'SOURCE_UNREACHABLE',
+        `"${printable(`${this.#label}/${path}`)}" cannot be read and is not in the backup, so the restore would take away its only copy.`,
+        {
+          hint: 'Give the user that runs Holdfast permission to read it, or exclude it from the tree so that it stays. Nothing was replaced.',
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async #isStaged(path: string): Promise<boolean> {
+    if ((await this.#stage.parentState(path)) !== 'DIRECTORY') return false;
+    const staged = await lstat(this.#stage.at(path)).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    return staged !== undefined;
+  }
+
   async #makeParents(path: string): Promise<void> {
     const state = await this.#stage.parentState(path);
     if (state === 'OCCUPIED') throw this.#occupied(path);
@@ -127,8 +155,9 @@ class Carrier {
 }
 
 /**
- * Carries what is left out of backups from the live tree at `root` into `stage`.
- * @throws HoldfastError SOURCE_UNREACHABLE when something cannot be kept; STORAGE_FULL; INVALID_INPUT when the
+ * Carries what is left out of backups from the live tree at `root` into `stage`, which holds all of the bundle.
+ * @throws HoldfastError SOURCE_UNREACHABLE when something cannot be kept, or would be lost because it can be read
+ * by no backup; STORAGE_FULL; INVALID_INPUT when the
  * bundle holds a file where a directory has to stay; CANCELED.
  */
 export async function carryOver(
@@ -154,7 +183,10 @@ export async function carryOver(
       const isBackedUp = stat.isDirectory()
         ? selection.enters(path)
         : selection.takes(path) && specialKind(stat) === undefined;
-      if (isBackedUp) continue;
+      if (isBackedUp) {
+        if (stat.isFile()) await carrier.requireExpendable(visit);
+        continue;
+      }
       await carrier.carry(visit).catch((error: unknown) => {
         everywhere.onFailure(path, error);
       });

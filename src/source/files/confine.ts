@@ -22,7 +22,7 @@ export interface Confinement {
   /**
    * Where `path` really is.
    * @throws HoldfastError INVALID_INPUT when it is not absolute, UNSAFE_PATH when it is outside the roots or
-   * goes through a link that leads nowhere, SOURCE_UNREACHABLE when it cannot be examined.
+   * goes through a link that leads nowhere or touches a forbidden directory, SOURCE_UNREACHABLE when it cannot be examined.
    */
   resolve(path: string): Promise<Place>;
   /**
@@ -92,11 +92,29 @@ async function resolveExisting(path: string): Promise<Place> {
 }
 
 /**
- * Confines paths to `roots`, which are absolute.
- * @throws HoldfastError INVALID_INPUT for a root that is not absolute.
+ * Confines paths to `roots` and away from `forbidden` directories; both are absolute. A path may neither lie in
+ * a forbidden directory nor hold one.
+ * @throws HoldfastError INVALID_INPUT for a directory that is not absolute.
  */
-export function confineTo(roots: readonly string[]): Confinement {
+export function confineTo(roots: readonly string[], forbidden: readonly string[] = []): Confinement {
   const configured = roots.map(normalizeAbsolute);
+  const own = forbidden.map(normalizeAbsolute);
+
+  /** @throws HoldfastError UNSAFE_PATH */
+  async function requireNotOwn(path: string, real: string): Promise<void> {
+    for (const directory of own) {
+      // Where it cannot be resolved, its spelling is the best there is.
+      const place = await resolveExisting(directory).catch(() => ({ real: directory }));
+      if (!isInside(real, place.real) && !isInside(place.real, real)) continue;
+      throw new HoldfastError(
+        'UNSAFE_PATH',
+        `"${printable(path)}" ${isInside(real, place.real) ? 'lies in' : 'holds'} a directory in which Holdfast keeps its own data or backups.`,
+        {
+          hint: "Choose a path apart from Holdfast's data and storage directories, or have the operator move those.",
+        },
+      );
+    }
+  }
 
   async function realRoots(): Promise<readonly string[]> {
     const places = await Promise.all(configured.map((root) => resolveExisting(root).catch(() => undefined)));
@@ -126,6 +144,7 @@ export function confineTo(roots: readonly string[]): Confinement {
         throw spelledInside ? sourceError(place.error, 'looking at', path) : outside(path);
       }
       if (!allowed.some((root) => isInside(place.real, root))) throw outside(path);
+      await requireNotOwn(path, place.real);
       return place;
     },
     async requireStill(real) {
@@ -133,6 +152,7 @@ export function confineTo(roots: readonly string[]): Confinement {
       const allowed = [...configured, ...(await realRoots())];
       if (around?.real !== parentOf(real) || !allowed.some((root) => isInside(real, root)))
         throw outside(real);
+      await requireNotOwn(real, real);
     },
   };
 }

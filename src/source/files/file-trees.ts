@@ -18,6 +18,8 @@ import { walkTree } from './walk.ts';
 export interface FileTreesOptions {
   /** Absolute directories; nothing outside of them is read or written. None allows nothing. */
   readonly roots: readonly string[];
+  /** Absolute directories of Holdfast itself; a path that lies in one or holds one is UNSAFE_PATH. None if absent. */
+  readonly forbidden?: readonly string[];
 }
 
 type Expected = Parameters<FileTrees['check']>[1];
@@ -56,11 +58,11 @@ async function checkPlace(path: string, place: Place, expects: Expected): Promis
 async function* nothing(): AsyncGenerator<TreeEntry> {}
 
 /**
- * File trees inside `roots`.
- * @throws HoldfastError INVALID_INPUT for a root that is not an absolute path.
+ * File trees inside `roots` and apart from `forbidden`.
+ * @throws HoldfastError INVALID_INPUT for a directory that is not an absolute path.
  */
-export function openFileTrees({ roots }: FileTreesOptions): FileTrees {
-  const confinement = confineTo(roots);
+export function openFileTrees({ roots, forbidden = [] }: FileTreesOptions): FileTrees {
+  const confinement = confineTo(roots, forbidden);
   /**
    * Where the trees being walked really are, so that a backup does not resolve the way to the tree for each of
    * its files. Opening a file checks by itself that it is at this place.
@@ -82,6 +84,12 @@ export function openFileTrees({ roots }: FileTreesOptions): FileTrees {
       } catch (error) {
         throw sourceError(error, 'looking at', path);
       }
+    },
+    checkGlobs({ include, exclude }) {
+      selectBy(include, exclude);
+    },
+    async realPath(path) {
+      return (await confinement.resolve(path)).real;
     },
     async *walk(tree, onSkipped, signal) {
       const selection = selectBy(tree.include, tree.exclude);

@@ -113,3 +113,34 @@ describe('paths inside the configured roots', () => {
     }
   });
 });
+
+describe("directories of Holdfast's own", () => {
+  it('are not backed up or replaced, nor is anything in or around them, links resolved', async () => {
+    await fill(scratch, { 'root/app/holdfast/catalog.sqlite': 'c', 'root/app/uploads/a': 'a' });
+    await symlink(join(root, 'app'), join(root, 'way-around'));
+    await symlink(join(root, 'app/holdfast'), join(scratch, 'data'));
+    const apart = openFileTrees({ roots: [root], forbidden: [join(scratch, 'data')] });
+    const refused = {
+      code: 'UNSAFE_PATH',
+      message: expect.stringContaining('Holdfast keeps its own data'),
+    };
+    for (const path of [join(root, 'app/holdfast'), join(root, 'app'), join(root, 'way-around'), root]) {
+      const tree = treeAt(path);
+      await expect(apart.check(path, 'DIRECTORY'), path).rejects.toMatchObject(refused);
+      await expect(collect(apart.walk(tree, skippedList().note, never)), path).rejects.toMatchObject(refused);
+      await expect(apart.stageTree(tree, 'r1', never), path).rejects.toMatchObject(refused);
+    }
+    const file = join(root, 'way-around/holdfast/catalog.sqlite');
+    await expect(apart.check(file, 'FILE')).rejects.toMatchObject(refused);
+    await expect(apart.check(join(root, 'app/holdfast/new'), 'NEW_FILE')).rejects.toMatchObject(refused);
+    await apart.check(join(root, 'app/uploads'), 'DIRECTORY');
+  });
+
+  it('are not moved by a swap whose target came to hold them after it was staged', async () => {
+    const own = join(root, 'tree/holdfast');
+    const plan = await (await files.stageTree(treeAt(join(root, 'tree')), 'r1', never)).finish(never);
+    await mkdir(own);
+    const apart = openFileTrees({ roots: [root], forbidden: [own] });
+    await expect(apart.swap(plan)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+});

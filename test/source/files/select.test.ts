@@ -67,4 +67,50 @@ describe('globs of a tree', () => {
       expect(() => selectBy([glob], []), glob).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
     }
   });
+
+  it('globs that could take minutes to match are refused, by name', () => {
+    const slow = [
+      '*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b',
+      'docs/*a*a*a*b',
+      '+(a|aa)b',
+      'x/@(a|b)',
+      '{a,b}'.repeat(7),
+      'x'.repeat(501),
+    ];
+    for (const glob of slow) {
+      expect(() => selectBy([], [glob]), glob).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_INPUT',
+          message: expect.stringContaining(glob.slice(0, 40)),
+        }),
+      );
+    }
+  });
+
+  it('parentheses, plus and bar are characters of names', () => {
+    const some = selectBy(['(a+)+b', 'a|b', 'Copy (1)*.txt'], []);
+    expect(['(a+)+b', 'a|b', 'Copy (1) of.txt'].every(some.takes)).toBe(true);
+    expect(['aab', 'a', 'Copy 1.txt'].some(some.takes)).toBe(false);
+  });
+
+  it('braces, classes and "**" mean what they mean in a shell', () => {
+    const some = selectBy(['{a,b/{c,d}}/x*y', '**.log', 'p/**/q/**/r', '[0-9]?', 'v{1..3}', '{one}'], []);
+    for (const path of [
+      'a/xy',
+      'b/d/x-y',
+      'k/l/m.log',
+      'm.log',
+      'p/q/r',
+      'p/1/q/2/q/3/r/s',
+      '4x',
+      'v2',
+      '{one}',
+    ]) {
+      expect(some.takes(path), path).toBe(true);
+    }
+    for (const path of ['b/x-y', 'c/xy', 'p/r', 'p/q', 'x4', 'v4', 'one']) {
+      expect(some.takes(path), path).toBe(false);
+    }
+    expect(['a', 'b', 'b/c', 'p/x'].every(some.enters)).toBe(true);
+  });
 });

@@ -356,6 +356,51 @@ describe('what a stage refuses', () => {
   );
 });
 
+describe.skipIf(!isRoot)('a live file that no backup can read', () => {
+  /** Restores `entries` over a tree with an unreadable `only.txt`, as a user who is not root. */
+  async function restoreOver(entries: readonly string[], exclude: readonly string[] = []): Promise<string> {
+    await fill(target, { 'only.txt': 'the only copy', 'old.txt': 'old' });
+    for (const path of [scratch, target, join(target, 'only.txt'), join(target, 'old.txt')]) {
+      await chown(path, 65_534, 65_534);
+    }
+    await chmod(join(target, 'only.txt'), 0o000);
+    const script = `
+      import { openFileTrees } from '${join(import.meta.dirname, '../../../src/source/files/file-trees.ts')}';
+      process.setgroups([]); process.setgid(65534); process.setuid(65534);
+      const signal = new AbortController().signal;
+      const files = openFileTrees({ roots: [${JSON.stringify(scratch)}] });
+      const tree = { name: 't', path: ${JSON.stringify(target)}, include: [], exclude: ${JSON.stringify(exclude)} };
+      const stage = await files.stageTree(tree, 'r1', signal);
+      const attributes = { kind: 'FILE', mode: 0o644, mtimeNs: '0', sizeBytes: 3 };
+      for (const path of ${JSON.stringify(entries)}) {
+        await stage.put({ ...attributes, path }, (async function* () { yield Buffer.from('new'); })(), signal);
+      }
+      const plan = await stage.finish(signal).catch(async (error) => {
+        console.log(error.code, error.message, error.hint);
+        await stage.abort();
+      });
+      if (plan) { await files.swap(plan); await files.discardPrevious(plan); }`;
+    return execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  }
+
+  it('is not taken away by a restore that does not bring it', async () => {
+    const printed = await restoreOver(['new.txt']);
+    expect(printed).toMatch(/^SOURCE_UNREACHABLE .*only\.txt" cannot be read .* exclude it from the tree/);
+    expect(picture(scratch)).toEqual([
+      '/tree 755 dir',
+      '/tree/old.txt 644 old',
+      '/tree/only.txt 0 the only copy',
+    ]);
+  });
+
+  it('is replaced by a restore that brings it, and stays when it is left out', async () => {
+    expect(await restoreOver(['only.txt'])).toBe('');
+    expect(picture(target)).toEqual(['/only.txt 644 new']);
+    expect(await restoreOver(['new.txt'], ['only.txt'])).toBe('');
+    expect(picture(target)).toEqual(['/new.txt 644 new', '/only.txt 0 the only copy']);
+  });
+});
+
 describe('giving up a stage', () => {
   it('leaves nothing, at any point, however often', async () => {
     await fill(target, { a: 'a', 'cache/x': 'x' });
