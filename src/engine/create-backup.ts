@@ -9,7 +9,7 @@ import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { type RunningRecord, UndecidedError } from './running-record.ts';
-import { selectTrees } from './selection.ts';
+import { contentBefore, contentOf, type PreRestoreContent, selectTrees } from './selection.ts';
 import { type StoredBundle, writeBundle } from './write-bundle.ts';
 
 /** What a CREATE record remembers, so that it can be finished after a crash. */
@@ -18,6 +18,8 @@ export type CreateRequest = {
   selection: Selection;
   /** Chosen before the first byte is written; recovery looks there. */
   storageKey: string;
+  /** Of a backup before a restore: what that replaces, in place of the selection. */
+  preRestore?: PreRestoreContent | undefined;
 };
 
 /** Queues a backup. @throws HoldfastError NOT_FOUND, INVALID_INPUT */
@@ -53,19 +55,22 @@ export function createRequest(
   workspaceId: string,
   source: { readonly id: string; readonly name: string },
   selection: Selection,
+  preRestore?: PreRestoreContent,
 ): Json {
   return toRequest<CreateRequest>({
     sourceId: source.id,
     selection,
+    preRestore,
     storageKey: `${workspaceId}/${newBundleName(source.name, parts.now())}`,
   });
 }
 
 /** Executes a CREATE record. */
 export async function executeCreate(parts: EngineParts, record: RunningRecord): Promise<void> {
-  const { sourceId, selection, storageKey } = readRequest<CreateRequest>(record.row);
+  const { sourceId, selection, storageKey, preRestore } = readRequest<CreateRequest>(record.row);
   const source = await requireSource(parts, record.row.workspaceId, sourceId);
-  const stored = await writeBundle(parts, record, { source, selection, storageKey });
+  const content = preRestore === undefined ? contentOf(source, selection) : contentBefore(preRestore);
+  const stored = await writeBundle(parts, record, { source, content, storageKey });
   // The bundle is in storage: it is catalogued even when somebody cancels just now.
   try {
     const backup = await record.finalPhase(

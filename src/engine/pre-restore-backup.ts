@@ -1,6 +1,6 @@
 /** The snapshot that is taken before a restore, so that the restore itself can be undone. */
 import { lstat } from 'node:fs/promises';
-import type { SourceRow } from '../catalog/catalog.ts';
+import type { RecordRow, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError, systemErrorCode, throwIfAborted } from '../errors.ts';
 import { createRequest } from './create-backup.ts';
 import type { RestoreBackupRequest, Selection } from './engine.ts';
@@ -8,6 +8,7 @@ import type { EngineParts } from './parts.ts';
 import type { RecordRunner } from './record-runner.ts';
 import type { PreparedRestore } from './restore-plan.ts';
 import type { RunningRecord } from './running-record.ts';
+import type { PreRestoreContent } from './selection.ts';
 
 /**
  * Backs up what the restore is going to replace, as a record of its own.
@@ -23,9 +24,9 @@ export async function backUpTarget(
 ): Promise<string | null> {
   // A dry run leaves nothing to undo.
   if (request.preRestoreBackup === 'NONE' || request.dryRun) return null;
-  const selection = await whatIsThere(target, prepared);
-  if (selection === undefined) return null;
   try {
+    const content = await whatIsThere(parts, prepared, request.preRestoreBackup === 'REQUIRED');
+    if (content === undefined) return null;
     return await record.phase('PRE_RESTORE_BACKUP', async () => {
       const { workspaceId, requestedBy, id } = record.row;
       const child = await parts.catalog.records.create({
@@ -35,11 +36,21 @@ export async function backUpTarget(
         sourceId: target.id,
         parentId: id,
         requestedBy,
-        request: createRequest(parts, workspaceId, target, selection),
+        request: createRequest(parts, workspaceId, target, selectionOf(content), content),
       });
-      const ended = await runner.runWithin(record, child);
+      const ended = await runWithin(parts, record, runner, child);
+      for (const warning of ended.warnings) {
+        if (!record.warnings.includes(warning)) record.warn(`Snapshot before the restore: ${warning}`);
+      }
       if (ended.status === 'SUCCEEDED' && ended.backupId !== null) return ended.backupId;
       throwIfAborted(record.signal);
+      if (ended.status === 'CANCELED') {
+        // The restore itself was not canceled, so it must not end as if it had been.
+        throw new HoldfastError('INVALID_INPUT', 'The snapshot before the restore was canceled.', {
+          field: 'preRestoreBackup',
+          hint: 'Nothing was changed. Start the restore again, or waive the snapshot with preRestoreBackup.',
+        });
+      }
       throw new HoldfastError(
         ended.error?.code ?? 'INTERNAL',
         `The snapshot before the restore failed: ${ended.error?.message ?? 'for an unknown reason'}`,
@@ -54,24 +65,51 @@ export async function backUpTarget(
   }
 }
 
-/** Trees that do not exist yet have nothing to be kept. */
-async function whatIsThere(target: SourceRow, prepared: PreparedRestore): Promise<Selection | undefined> {
-  const existing = new Set<string>();
-  for (const { bundled, target: tree } of prepared.trees) {
-    if (await exists(tree.path)) existing.add(`${bundled.area}/${bundled.name}`);
+/** The child as it ended; also when somebody canceled it before its start. */
+async function runWithin(
+  parts: EngineParts,
+  record: RunningRecord,
+  runner: RecordRunner,
+  child: RecordRow,
+): Promise<RecordRow> {
+  try {
+    return await runner.runWithin(record, child);
+  } catch (error) {
+    const now = await parts.catalog.records.find(child.workspaceId, child.id);
+    if (now?.status === 'CANCELED') return now;
+    throw error;
   }
+}
+
+/** What the restore replaces. Trees and files that do not exist yet have nothing to be kept. */
+async function whatIsThere(
+  parts: EngineParts,
+  prepared: PreparedRestore,
+  complete: boolean,
+): Promise<PreRestoreContent | undefined> {
+  const trees: PreRestoreContent['trees'][number][] = [];
+  for (const { bundled, target } of prepared.trees) {
+    if (await exists(target.path)) trees.push({ area: bundled.area, tree: target });
+  }
+  const { envFile } = prepared.plan;
+  // A link at that path stays; the file it leads to is the one that is replaced.
+  const written = envFile === null ? null : await parts.trees.realPath(envFile);
+  const envFilePath = written !== null && (await exists(written)) ? written : null;
+  const tables = prepared.tables.map(({ schema, name }) => ({ schema, name }));
+  if (tables.length === 0 && trees.length === 0 && envFilePath === null) return undefined;
+  return { tables, trees, envFilePath, complete };
+}
+
+/** The same in the words of a request, for whoever reads the record. */
+function selectionOf({ tables, trees, envFilePath }: PreRestoreContent): Selection {
   const named = (area: 'files' | 'config'): string[] =>
-    prepared.trees
-      .filter(({ bundled }) => bundled.area === area && existing.has(`${area}/${bundled.name}`))
-      .map(({ bundled }) => bundled.name);
-  const database = prepared.tables.length > 0;
-  if (!database && existing.size === 0) return undefined;
+    trees.filter((selected) => selected.area === area).map(({ tree }) => tree.name);
   return {
-    database,
-    tables: null,
+    database: tables.length > 0,
+    tables,
     trees: named('files'),
     configTrees: named('config'),
-    envFile: prepared.plan.envFile !== null && target.envFile !== null && (await exists(target.envFile.path)),
+    envFile: envFilePath !== null,
   };
 }
 

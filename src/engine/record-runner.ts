@@ -199,8 +199,9 @@ export class RecordRunner {
       })
       .then(async (ended) => {
         // A record left to recovery keeps its lock until that expires: nobody may touch the target before.
-        const decided = ended !== undefined && isFinished(ended);
-        if (lock !== undefined && decided) await locks.release(lock.sourceId, lock.token);
+        // One whose end could not be written has been rolled back or settled before that.
+        const undecided = ended !== undefined && !isFinished(ended);
+        if (lock !== undefined && !undecided) await locks.release(lock.sourceId, lock.token);
       })
       .catch((error: unknown) => {
         this.#parts.log.error(

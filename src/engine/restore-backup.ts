@@ -107,7 +107,13 @@ export async function executeRestore(
     for (const warning of prepared.plan.warnings) record.warn(warning);
     const preRestoreBackupId = await backUpTarget(parts, record, runner, request, target, prepared);
     if (preRestoreBackupId !== null) await record.keepResult({ ...result, preRestoreBackupId });
-    await applyRestore(parts, record, { request, target, reader, prepared, preRestoreBackupId });
+    await applyRestore(parts, record, {
+      request,
+      target: prepared.plan.target,
+      reader,
+      prepared,
+      preRestoreBackupId,
+    });
   });
 }
 

@@ -4,13 +4,14 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { EntryRecord, Manifest, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
-import type { SourceRow } from '../catalog/catalog.ts';
+import type { DatabaseSettings, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseDescription, FileTree, TreeEntry } from '../source/source.ts';
 import type { Actor, RestorePlan, RestorePlanRequest, Selection, TablePlan, TreePlan } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { type BundleFile, findBundle, openReader } from './open-bundle.ts';
 import { openDatabase } from './open-database.ts';
+import { refuseOverlaps } from './overlaps.ts';
 import type { EngineParts } from './parts.ts';
 import { tableDrift } from './schema-drift.ts';
 import { reachingOutside, selectBundledTables, selectBundledTrees } from './selection.ts';
@@ -73,11 +74,15 @@ export async function prepareRestore(
   parts: EngineParts,
   bundle: BundleFile,
   reader: BundleReader,
-  target: SourceRow,
+  source: SourceRow,
   selection: Selection,
   signal: AbortSignal,
 ): Promise<PreparedRestore> {
   const { manifest } = reader;
+  // Links may have changed since the source was made.
+  await refuseOverlaps(parts, source);
+  // A snapshot from before a restore puts back what was there, runtime references included.
+  const target = manifest.trigger === 'PRE_RESTORE' ? { ...source, clearedColumns: [] } : source;
   const warnings: string[] = [];
   const refusals: string[] = [];
   const bundledTables = selectBundledTables(manifest, selection);
@@ -110,20 +115,23 @@ export async function prepareRestore(
     warnings,
     refusals,
   };
+  const overwritesEnvFile = await isSameFile(envFile, target.envFile?.path ?? null);
+  const place = await placesOf(parts, target, ordered, trees, envFile);
   return {
-    plan: { ...plan, hash: planHash(plan, selection, live) },
+    plan: { ...plan, hash: planHash(plan, selection, live, [...place, overwritesEnvFile]) },
     tables: ordered,
     trees,
     fits: drifted.length === 0,
-    overwritesEnvFile: await isSameFile(envFile, target.envFile?.path ?? null),
+    overwritesEnvFile,
   };
 }
 
-/** Covers bundle, target, selection, schema and drift; not row counts, which move. */
+/** Covers bundle, target and where it is, selection, schema and drift; not row counts, which move. */
 function planHash(
   plan: Omit<RestorePlan, 'hash'>,
   selection: Selection,
   live: DatabaseDescription | undefined,
+  places: readonly unknown[],
 ): string {
   const covered = [
     plan.bundleChecksum,
@@ -132,10 +140,46 @@ function planHash(
     live === undefined ? null : schemaFingerprint(live.tables),
     plan.tables.map((table) => [tableKey(table), table.drift]),
     plan.trees.map((tree) => [tree.area, tree.name, tree.target]),
-    plan.envFile,
+    places,
     plan.refusals,
   ];
   return createHash('sha256').update(JSON.stringify(covered)).digest('hex');
+}
+
+/** Where the restore would write, and what it would do on the way. */
+async function placesOf(
+  parts: EngineParts,
+  target: SourceRow,
+  tables: readonly ManifestTable[],
+  trees: readonly TreeTarget[],
+  envFile: string | null,
+): Promise<unknown[]> {
+  const restored = new Set(tables.map(tableKey));
+  const database = tables.length === 0 ? null : target.database;
+  return [
+    database === null ? null : await addressOf(parts, database),
+    target.clearedColumns
+      .filter(({ table }) => restored.has(tableKey(table)))
+      .map(({ table, columns }) => [tableKey(table), columns]),
+    await Promise.all(
+      trees.map(async ({ bundled, target: { path, include, exclude } }) => [
+        bundled.area,
+        bundled.name,
+        await parts.trees.realPath(path),
+        include,
+        exclude,
+      ]),
+    ),
+    envFile === null ? null : await parts.trees.realPath(envFile),
+  ];
+}
+
+/** Which database it is, without user and password: those may change without another being meant. */
+async function addressOf(parts: EngineParts, settings: DatabaseSettings): Promise<unknown[]> {
+  if (settings.kind === 'SQLITE') return [settings.kind, await parts.trees.realPath(settings.path)];
+  const url = new URL(settings.url);
+  const parameters = ['host', 'port', 'dbname'].map((name) => url.searchParams.get(name));
+  return [settings.kind, url.hostname, url.port || '5432', url.pathname, parameters];
 }
 
 async function describeTarget(

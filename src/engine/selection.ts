@@ -12,6 +12,47 @@ export interface SelectedTree {
   readonly tree: FileTree;
 }
 
+/** What goes into a bundle. */
+export interface BundleContent {
+  readonly database: boolean;
+  /** Null takes every table that is not excluded. */
+  readonly tables: readonly TableName[] | null;
+  readonly excludedTables: readonly TableName[];
+  readonly trees: readonly SelectedTree[];
+  /** Null leaves it out. */
+  readonly envFilePath: string | null;
+  /** Whether a file that cannot be read fails the backup; else it is left out with a warning. */
+  readonly complete: boolean;
+}
+
+/** What a restore is about to replace: backed up whatever the source leaves out of backups today. */
+export interface PreRestoreContent {
+  readonly tables: readonly TableName[];
+  /** With the globs of the bundle that is restored. */
+  readonly trees: readonly SelectedTree[];
+  /** The file the env file is written over; null when there is none. */
+  readonly envFilePath: string | null;
+  /** Whether the restore may not go on without all of it. */
+  readonly complete: boolean;
+}
+
+/** The content of a backup before a restore. */
+export function contentBefore({ tables, trees, envFilePath, complete }: PreRestoreContent): BundleContent {
+  return { database: tables.length > 0, tables, excludedTables: [], trees, envFilePath, complete };
+}
+
+/** The content of a backup. @throws HoldfastError INVALID_INPUT for a tree the source does not have */
+export function contentOf(source: SourceRow, selection: Selection): BundleContent {
+  return {
+    database: selection.database,
+    tables: selection.tables,
+    excludedTables: source.excludedTables,
+    trees: selectTrees(source, selection),
+    envFilePath: selection.envFile ? (source.envFile?.path ?? null) : null,
+    complete: false,
+  };
+}
+
 /** The tables to back up, and those left out with the reason. */
 export interface SelectedTables {
   readonly tables: readonly Table[];

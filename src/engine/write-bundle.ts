@@ -3,7 +3,7 @@
  * visible before the storage has committed, and nothing of a failed one stays.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -11,14 +11,13 @@ import { pipeline } from 'node:stream/promises';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Manifest, ManifestDatabase, ManifestDraft, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import { HoldfastError, throwIfAborted } from '../errors.ts';
-import type { DatabaseSnapshot, EnvFile, FileTree, LeftOut, SkippedEntry } from '../source/source.ts';
-import type { Selection } from './engine.ts';
+import { HoldfastError, systemErrorCode, throwIfAborted } from '../errors.ts';
+import type { DatabaseSnapshot, FileTree, LeftOut, SkippedEntry } from '../source/source.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { RunningRecord } from './running-record.ts';
-import { reachingOutside, type SelectedTree, selectTables, selectTrees } from './selection.ts';
+import { type BundleContent, reachingOutside, selectTables } from './selection.ts';
 import { orderTables, schemaFingerprint, tableLabel } from './table-order.ts';
 
 /** A bundle that is in storage. */
@@ -31,7 +30,7 @@ export interface StoredBundle {
 /** What a bundle is made of. */
 export interface BundleOrder {
   readonly source: SourceRow;
-  readonly selection: Selection;
+  readonly content: BundleContent;
   readonly storageKey: string;
 }
 
@@ -54,10 +53,10 @@ export async function writeBundle(
 async function openSnapshot(
   parts: EngineParts,
   record: RunningRecord,
-  { source, selection }: BundleOrder,
+  { source, content }: BundleOrder,
 ): Promise<DatabaseSnapshot | undefined> {
   const { database } = source;
-  if (database === null || !selection.database) return undefined;
+  if (database === null || !content.database) return undefined;
   return await record.phase(
     'SNAPSHOT',
     async () => await (await openDatabase(parts, database)).openSnapshot(record.signal),
@@ -68,7 +67,7 @@ async function openSnapshot(
 async function fill(
   parts: EngineParts,
   record: RunningRecord,
-  { source, selection }: BundleOrder,
+  { source, content }: BundleOrder,
   snapshot: DatabaseSnapshot | undefined,
   writer: BundleWriter,
   signal: AbortSignal,
@@ -78,18 +77,17 @@ async function fill(
     snapshot === undefined
       ? null
       : await record.phase('TABLES', async (meter) =>
-          writeTables(record, source, selection, snapshot, writer, leftOut, meter, signal),
+          writeTables(record, content, snapshot, writer, leftOut, meter, signal),
         );
   // Locks and old row versions are held no longer than the rows need them.
   await snapshot?.close();
-  const trees = selectTrees(source, selection);
-  const envFile = selection.envFile ? source.envFile : null;
+  const { trees, envFilePath: envFile } = content;
   const filesFrom = parts.now();
   const written =
     trees.length === 0 && envFile === null
       ? []
       : await record.phase('FILES', async (meter) => {
-          const summaries = await writeTrees(parts, record, trees, writer, meter, signal);
+          const summaries = await writeTrees(parts, record, content, writer, meter, signal);
           if (envFile !== null) await writeEnvFile(parts, envFile, writer, meter, signal);
           return summaries;
         });
@@ -120,8 +118,7 @@ async function fill(
 
 async function writeTables(
   record: RunningRecord,
-  source: SourceRow,
-  selection: Selection,
+  content: BundleContent,
   snapshot: DatabaseSnapshot,
   writer: BundleWriter,
   leftOut: LeftOut[],
@@ -129,7 +126,7 @@ async function writeTables(
   signal: AbortSignal,
 ): Promise<ManifestDatabase> {
   const { description } = snapshot;
-  const selected = selectTables(description.tables, source.excludedTables, selection.tables);
+  const selected = selectTables(description.tables, content.excludedTables, content.tables);
   leftOut.push(...description.leftOut, ...selected.leftOut);
   const ordered = orderTables(selected.tables).tables;
   for (const warning of reachingOutside(ordered)) record.warn(warning);
@@ -180,7 +177,7 @@ async function writeTables(
 async function writeTrees(
   parts: EngineParts,
   record: RunningRecord,
-  trees: readonly SelectedTree[],
+  { trees, complete }: BundleContent,
   writer: BundleWriter,
   meter: ProgressMeter,
   signal: AbortSignal,
@@ -206,7 +203,10 @@ async function writeTrees(
         );
       } else {
         const file = await parts.trees.open(tree, entry.path, skipped, signal);
-        if (file === undefined) continue;
+        if (file === undefined) {
+          await requireExpendable(complete, tree, entry.path);
+          continue;
+        }
         const written = await writer.addFile({ ...base, kind: 'FILE' }, file.content, meter.add, signal);
         const changed = await file.changedWhileRead();
         if (changed !== undefined)
@@ -221,10 +221,27 @@ async function writeTrees(
   return summaries;
 }
 
+/** A backup that has to be complete may pass over what vanished, and nothing else. */
+async function requireExpendable(complete: boolean, tree: FileTree, path: string): Promise<void> {
+  if (!complete) return;
+  try {
+    await lstat(join(tree.path, path));
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return;
+  }
+  throw new HoldfastError(
+    'SOURCE_UNREACHABLE',
+    `${tree.name}/${path} cannot be read, so it cannot be kept.`,
+    {
+      hint: 'Give the user that runs Holdfast permission to read it.',
+    },
+  );
+}
+
 /** A first walk, for the fraction alone; what it cannot see the second one will tell. */
 async function bytesIn(
   parts: EngineParts,
-  trees: readonly SelectedTree[],
+  trees: BundleContent['trees'],
   signal: AbortSignal,
 ): Promise<number> {
   let bytes = 0;
@@ -238,21 +255,21 @@ async function bytesIn(
 
 async function writeEnvFile(
   parts: EngineParts,
-  envFile: EnvFile,
+  path: string,
   writer: BundleWriter,
   meter: ProgressMeter,
   signal: AbortSignal,
 ): Promise<void> {
-  const directory: FileTree = { name: 'env', path: dirname(envFile.path), include: [], exclude: [] };
+  const directory: FileTree = { name: 'env', path: dirname(path), include: [], exclude: [] };
   const refuse = ({ reason }: SkippedEntry): never => {
-    throw new HoldfastError('SOURCE_UNREACHABLE', `The env file ${envFile.path} cannot be read: ${reason}.`, {
+    throw new HoldfastError('SOURCE_UNREACHABLE', `The env file ${path} cannot be read: ${reason}.`, {
       hint: 'Mend its path or permissions, or make the backup without it.',
     });
   };
-  await parts.trees.check(envFile.path, 'FILE');
-  const { mode, mtimeNs } = await stat(envFile.path, { bigint: true });
+  await parts.trees.check(path, 'FILE');
+  const { mode, mtimeNs } = await stat(path, { bigint: true });
   const file =
-    (await parts.trees.open(directory, basename(envFile.path), refuse, signal)) ??
+    (await parts.trees.open(directory, basename(path), refuse, signal)) ??
     refuse({ path: '.env', reason: 'it vanished' });
   meter.item('env file');
   await writer.addFile(
