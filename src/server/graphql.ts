@@ -1,5 +1,4 @@
 /** Yoga, set up once for HTTP, SSE and WebSocket. */
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { createYoga } from 'graphql-yoga';
 import type { SchemaContext } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
@@ -26,8 +25,10 @@ export function createGraphql(parts: ServerParts, publicUrl: () => string) {
     maskedErrors: { maskError: (error) => maskError(error, parts.log) },
     plugins: [limitOperations],
     graphiql: parts.config.development ? graphiqlOptions : false,
-    // The page with its scripts inside: people type their API key there, so none may come from elsewhere.
-    renderGraphiQL,
+    // The page with its scripts inside: people type their API key there, so none may come from elsewhere. Read
+    // when it is asked for: it takes 40 MB.
+    renderGraphiQL: async (options) =>
+      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     landingPage: false,
     multipart: false,
     cors: false,

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Selection } from '../../src/engine/engine.ts';
 import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
 
 let holdfast: TestEngine;
@@ -57,10 +58,10 @@ afterEach(async () => {
   await holdfast.remove();
 });
 
-async function undo(result: unknown): Promise<void> {
+async function undo(result: unknown, selection: Selection = WITH_ENV): Promise<void> {
   const { preRestoreBackupId } = result as { preRestoreBackupId: string };
   const undone = await holdfast.restore(
-    restoreOf(preRestoreBackupId, { preRestoreBackup: 'NONE', selection: WITH_ENV }),
+    restoreOf(preRestoreBackupId, { preRestoreBackup: 'NONE', selection }),
   );
   expect(undone.error).toBeNull();
 }
@@ -95,7 +96,7 @@ test('the undo brings back columns that a restore clears', async () => {
   const restored = await holdfast.restore(restoreOf(backupId));
   expect(logs()).toEqual([{ id: 1, line: null }]);
   inDatabase((database) => database.exec(`DELETE FROM log`));
-  await undo(restored.result);
+  await undo(restored.result, EVERYTHING);
   expect(logs()).toEqual([{ id: 1, line: 'old' }]);
 });
 
