@@ -10,6 +10,8 @@ if (major < 22 || (major === 22 && minor < 15)) {
   );
   process.exitCode = 1;
 } else {
+  const { enableCompileCache } = await import('./cli/compile-cache.ts');
+  enableCompileCache();
   const { runCommand } = await import('./cli/main.ts');
   process.exitCode = await runCommand(process.argv.slice(2));
 }

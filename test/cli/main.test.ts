@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,4 +157,14 @@ test('a signal during the start ends the server in order once it has started', a
   await closed;
   expect(child.exitCode).toBe(0);
   expect(said).toMatch(KEY);
+});
+
+test('compiled code is kept where nobody else can write, and the program runs where it cannot be kept', async () => {
+  const kept = await run(['--help'], { HOME: directory });
+  expect(kept.code).toBe(0);
+  const folder = await stat(join(directory, '.cache', 'holdfast', 'compiled'));
+  expect(folder.mode & 0o777).toBe(0o700);
+
+  const homeless = await run(['--help'], { HOME: '/dev/null' });
+  expect(homeless).toMatchObject({ code: 0, stderr: '' });
 });
