@@ -3,8 +3,9 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import type { EntryRecord } from '../bundle/manifest.ts';
 import type { SwapPlan, TreeStage } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
+import type { TreeTarget } from './plan-trees.ts';
 import type { ProgressMeter } from './progress-meter.ts';
-import { type TreeTarget, toTreeEntry } from './restore-plan.ts';
+import { toTreeEntry } from './tree-entries.ts';
 
 /** Files that wait beside their targets. */
 export interface StagedFiles {
