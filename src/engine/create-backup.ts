@@ -10,7 +10,8 @@ import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { type RunningRecord, UndecidedError } from './running-record.ts';
 import { contentBefore, contentOf, type PreRestoreContent, selectTrees } from './selection.ts';
-import { type StoredBundle, writeBundle } from './write-bundle.ts';
+import type { StoredBundle } from './store-bundle.ts';
+import { writeBundle } from './write-bundle.ts';
 
 /** What a CREATE record remembers, so that it can be finished after a crash. */
 export type CreateRequest = {

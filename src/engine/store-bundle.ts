@@ -1,0 +1,84 @@
+/**
+ * Takes the bytes of a bundle to storage while they are written, hashed on the way. Nothing is visible before the
+ * storage has committed, and nothing of a failed one stays.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { BundleWriter } from '../bundle/bundle.ts';
+import type { Manifest, ManifestDraft } from '../bundle/manifest.ts';
+import { throwIfAborted } from '../errors.ts';
+import type { EngineParts } from './parts.ts';
+import type { RunningRecord } from './running-record.ts';
+
+/** A bundle that is in storage. */
+export interface StoredBundle {
+  readonly manifest: Manifest;
+  readonly sizeBytes: number;
+  readonly checksum: string;
+}
+
+/** Puts entries into a bundle and returns what its manifest is to say. The signal is that of record and storage. */
+export type FillBundle = (writer: BundleWriter, signal: AbortSignal) => Promise<ManifestDraft>;
+
+/** Stores the bundle that `fill` writes. @throws what `fill` throws; the storage's own error when that fails */
+export async function storeBundle(
+  parts: EngineParts,
+  record: RunningRecord,
+  storageKey: string,
+  fill: FillBundle,
+): Promise<StoredBundle> {
+  const spoolDirectory = join(parts.directories.temporary, record.row.id);
+  try {
+    await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
+    return await storeThrough(parts, record, storageKey, spoolDirectory, fill);
+  } finally {
+    await rm(spoolDirectory, { recursive: true, force: true });
+  }
+}
+
+async function storeThrough(
+  parts: EngineParts,
+  record: RunningRecord,
+  storageKey: string,
+  spoolDirectory: string,
+  fill: FillBundle,
+): Promise<StoredBundle> {
+  const upload = await parts.storage.create(storageKey, record.signal);
+  // A storage that fails (full disk) must stop the writer at once, with the storage's own error.
+  const storageFailed = new AbortController();
+  const signal = AbortSignal.any([record.signal, storageFailed.signal]);
+  const hash = createHash('sha256');
+  const sink = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  const stored = pipeline(sink, upload.writable);
+  stored.catch((error: unknown) => storageFailed.abort(error));
+  const writer = parts.bundles.createWriter({ sink, spoolDirectory });
+  try {
+    const draft = await fill(writer, signal);
+    const { manifest, object } = await record.phase('STORE', async () => {
+      const finished = await writer.finish(draft, signal);
+      await stored;
+      throwIfAborted(signal);
+      return { manifest: finished, object: await upload.commit() };
+    });
+    return { manifest, sizeBytes: object.sizeBytes, checksum: hash.digest('hex') };
+  } catch (error) {
+    // Looked at before the stream is torn down, which it takes for a fault of its own.
+    const cause =
+      storageFailed.signal.aborted && !record.signal.aborted ? storageFailed.signal.reason : error;
+    await writer.abort();
+    sink.destroy();
+    await stored.catch(() => undefined);
+    await upload.abort().catch((leftover: unknown) => {
+      parts.log.warn({ err: leftover, recordId: record.row.id }, 'an unfinished bundle could not be removed');
+    });
+    throw cause;
+  }
+}
