@@ -1,10 +1,13 @@
 /** What a source is made of, as input of createSource and updateSource. */
+import type { InputShapeFromFields } from '@pothos/core';
 import { z } from 'zod';
-import type { DatabaseSettings } from '../catalog/catalog.ts';
+import type { DatabaseSettings, SourceDefinition } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { EnvFile, FileTree } from '../source/source.ts';
+import type { ClearedColumns, EnvFile, FileTree } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { TableNameInput, tableNameOf } from './database-names.ts';
+
+type Types = typeof builder.$inferSchemaTypes;
 
 const path = z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters');
 
@@ -39,7 +42,7 @@ const PostgresqlInput = builder.inputType('PostgresqlInput', {
   }),
 });
 
-export const SourceDatabaseInput = builder.inputType('SourceDatabaseInput', {
+const SourceDatabaseInput = builder.inputType('SourceDatabaseInput', {
   description: 'The database of a source: exactly one of these.',
   isOneOf: true,
   fields: (t) => ({
@@ -48,7 +51,7 @@ export const SourceDatabaseInput = builder.inputType('SourceDatabaseInput', {
   }),
 });
 
-export const ClearedColumnsInput = builder.inputType('ClearedColumnsInput', {
+const ClearedColumnsInput = builder.inputType('ClearedColumnsInput', {
   description: 'Columns that a restore sets to NULL: runtime references that mean nothing afterwards.',
   fields: (t) => ({
     table: t.field({ type: TableNameInput, required: true, description: 'The table.' }),
@@ -60,7 +63,7 @@ export const ClearedColumnsInput = builder.inputType('ClearedColumnsInput', {
   }),
 });
 
-export const FileTreeInput = builder.inputType('FileTreeInput', {
+const FileTreeInput = builder.inputType('FileTreeInput', {
   description: 'A directory to back up.',
   fields: (t) => ({
     name: t.string({
@@ -78,7 +81,7 @@ export const FileTreeInput = builder.inputType('FileTreeInput', {
   }),
 });
 
-export const EnvFileInput = builder.inputType('EnvFileInput', {
+const EnvFileInput = builder.inputType('EnvFileInput', {
   description: 'A file with settings and secrets. Taken only by backups that ask for it.',
   fields: (t) => ({
     path: t.string({
@@ -93,8 +96,40 @@ export const EnvFileInput = builder.inputType('EnvFileInput', {
   }),
 });
 
-/** A database as the engine wants it. */
-export function databaseOf(input: typeof SourceDatabaseInput.$inferInput): DatabaseSettings {
+/** The fields of a source besides its name. Each may be left out; what that means, the input says. */
+export function sourcePartFields(t: PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>) {
+  return {
+    database: t.field({ type: SourceDatabaseInput, description: 'Its database; null for none.' }),
+    excludedTables: t.field({ type: [TableNameInput], description: 'Tables not to back up, all of them.' }),
+    clearedColumns: t.field({
+      type: [ClearedColumnsInput],
+      description: 'Columns that a restore sets to NULL, all of them.',
+    }),
+    trees: t.field({ type: [FileTreeInput], description: 'Directories to back up, all of them.' }),
+    configTrees: t.field({ type: [FileTreeInput], description: 'Configuration directories, all of them.' }),
+    envFile: t.field({ type: EnvFileInput, description: 'The env file; null for none.' }),
+  };
+}
+
+/**
+ * What was given of a source, as the engine wants it; what was left out is not in it. Null stands for none; lists
+ * have no null, so there it means empty.
+ */
+export function sourcePartsOf(
+  input: InputShapeFromFields<ReturnType<typeof sourcePartFields>>,
+): Partial<Omit<SourceDefinition, 'name'>> {
+  const { database, excludedTables, clearedColumns, trees, configTrees, envFile } = input;
+  return {
+    ...(database !== undefined && { database: database && databaseOf(database) }),
+    ...(excludedTables !== undefined && { excludedTables: (excludedTables ?? []).map(tableNameOf) }),
+    ...(clearedColumns !== undefined && { clearedColumns: (clearedColumns ?? []).map(clearedColumnsOf) }),
+    ...(trees !== undefined && { trees: (trees ?? []).map(fileTreeOf) }),
+    ...(configTrees !== undefined && { configTrees: (configTrees ?? []).map(fileTreeOf) }),
+    ...(envFile !== undefined && { envFile: envFile && envFileOf(envFile) }),
+  };
+}
+
+function databaseOf(input: typeof SourceDatabaseInput.$inferInput): DatabaseSettings {
   if (input.sqlite) return { kind: 'SQLITE', path: input.sqlite.path };
   if (input.postgresql) return { kind: 'POSTGRESQL', url: input.postgresql.url };
   throw new HoldfastError('INVALID_INPUT', 'database: exactly one of sqlite and postgresql is needed.', {
@@ -102,17 +137,14 @@ export function databaseOf(input: typeof SourceDatabaseInput.$inferInput): Datab
   });
 }
 
-/** A tree as the engine wants it. */
-export function fileTreeOf(input: typeof FileTreeInput.$inferInput): FileTree {
+function fileTreeOf(input: typeof FileTreeInput.$inferInput): FileTree {
   return { name: input.name, path: input.path, include: input.include ?? [], exclude: input.exclude ?? [] };
 }
 
-/** An env file as the engine wants it. */
-export function envFileOf(input: typeof EnvFileInput.$inferInput): EnvFile {
+function envFileOf(input: typeof EnvFileInput.$inferInput): EnvFile {
   return { path: input.path, restorePath: input.restorePath ?? null };
 }
 
-/** Cleared columns as the engine wants them. */
-export function clearedColumnsOf(input: typeof ClearedColumnsInput.$inferInput) {
+function clearedColumnsOf(input: typeof ClearedColumnsInput.$inferInput): ClearedColumns {
   return { table: tableNameOf(input.table), columns: input.columns };
 }

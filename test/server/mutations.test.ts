@@ -90,15 +90,24 @@ describe('updateSource', () => {
     const source = await addSource(server, 'to-update');
     await mutate(
       'updateSource',
-      { sourceId: source.globalId, name: 'updated', envFile: null },
+      { sourceId: source.globalId, name: 'updated', excludedTables: null, envFile: null },
       'source { id }',
     );
-    expect(lastCall('updateSource')?.slice(1)).toEqual([source.id, { name: 'updated', envFile: null }]);
+    const change = { name: 'updated', excludedTables: [], envFile: null };
+    expect(lastCall('updateSource')?.slice(1)).toEqual([source.id, change]);
     const { data } = await server.ask(
-      `{ source(id: "${source.globalId}") { name database { label } envFile { path } } }`,
+      `{ source(id: "${source.globalId}") {
+        name database { label } excludedTables { name } trees { name } envFile { path }
+      } }`,
     );
     expect(data).toEqual({
-      source: { name: 'updated', database: { label: 'db.example:5433/shop' }, envFile: null },
+      source: {
+        name: 'updated',
+        database: { label: 'db.example:5433/shop' },
+        excludedTables: [],
+        trees: [{ name: 'uploads' }],
+        envFile: null,
+      },
     });
   });
 });

@@ -70,21 +70,21 @@ export type CreateBackupInput = {
   sourceId: string;
 };
 
-/** What the new source is made of. */
+/** What the new source is made of; what is left out it does not have. */
 export type CreateSourceInput = {
-  /** Columns that a restore sets to NULL. */
+  /** Columns that a restore sets to NULL, all of them. */
   clearedColumns?: Array<ClearedColumnsInput> | null | undefined;
-  /** Configuration directories to back up. */
+  /** Configuration directories, all of them. */
   configTrees?: Array<FileTreeInput> | null | undefined;
-  /** Its database; left out, it has none. */
+  /** Its database; null for none. */
   database?: SourceDatabaseInput | null | undefined;
-  /** The env file; left out, there is none. */
+  /** The env file; null for none. */
   envFile?: EnvFileInput | null | undefined;
-  /** Tables not to back up. */
+  /** Tables not to back up, all of them. */
   excludedTables?: Array<TableNameInput> | null | undefined;
   /** Its name, unique in the workspace. */
   name: string;
-  /** Directories to back up. */
+  /** Directories to back up, all of them. */
   trees?: Array<FileTreeInput> | null | undefined;
 };
 
@@ -489,9 +489,9 @@ export type UpdateSourceInput = {
   clearedColumns?: Array<ClearedColumnsInput> | null | undefined;
   /** Configuration directories, all of them. */
   configTrees?: Array<FileTreeInput> | null | undefined;
-  /** Its new database; null takes it away. */
+  /** Its database; null for none. */
   database?: SourceDatabaseInput | null | undefined;
-  /** The new env file; null takes it away. */
+  /** The env file; null for none. */
   envFile?: EnvFileInput | null | undefined;
   /** Tables not to back up, all of them. */
   excludedTables?: Array<TableNameInput> | null | undefined;
