@@ -2,7 +2,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { Prisma, Source } from '../catalog/generated/client.ts';
-import type { ClearedColumns, DatabaseKind, FileTree, TableName } from '../source/source.ts';
+import type { ClearedColumns, DatabaseKind, FileTree } from '../source/source.ts';
 import { BackupConnection, BackupNode, backupListArguments, readBackups } from './backup.ts';
 import { builder } from './builder.ts';
 import { pageSize, readConnection } from './connection.ts';
@@ -11,6 +11,7 @@ import { DatabaseKindEnum, OrderDirectionEnum } from './enums.ts';
 import { findId } from './global-id.ts';
 import { LockType } from './lock.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
+import { clearedColumnsOf, configTreesOf, excludedTablesOf, treesOf } from './source-columns.ts';
 
 const SourceDatabaseType = builder
   .objectRef<{ kind: DatabaseKind; label: string }>('SourceDatabase')
@@ -80,23 +81,22 @@ builder.prismaObjectFields(SourceNode, (t) => ({
   excludedTables: t.field({
     type: [TableNameType],
     description: 'Tables that are not backed up.',
-    // Json columns hold what the engine wrote: see the comments of prisma/schema.prisma.
-    resolve: (source) => source.excludedTables as unknown as TableName[],
+    resolve: excludedTablesOf,
   }),
   clearedColumns: t.field({
     type: [ClearedColumnsType],
     description: 'Columns that a restore sets to NULL.',
-    resolve: (source) => source.clearedColumns as unknown as ClearedColumns[],
+    resolve: clearedColumnsOf,
   }),
   trees: t.field({
     type: [FileTreeType],
     description: 'Its file trees.',
-    resolve: (source) => source.trees as unknown as FileTree[],
+    resolve: treesOf,
   }),
   configTrees: t.field({
     type: [FileTreeType],
     description: 'Its configuration directories.',
-    resolve: (source) => source.configTrees as unknown as FileTree[],
+    resolve: configTreesOf,
   }),
   envFile: t.field({
     type: EnvFileType,

@@ -153,6 +153,19 @@ describe('a source', () => {
     expect(JSON.stringify(data)).not.toContain('s3cret-word');
   });
 
+  test('is no answer when the catalog holds damaged trees, and the reason stays in the log', async () => {
+    const { id, globalId } = await addSource(server, 'damaged');
+    const trees = [{ name: 'uploads', path: '/srv/uploads', include: [7], exclude: [] }];
+    await server.opened.prisma.source.update({ where: { id }, data: { trees } });
+    const { data, errors } = await server.ask(
+      'query ($id: ID!) { source(id: $id) { trees { name } } settings { __typename } }',
+      { id: globalId },
+    );
+    expect(data).toEqual({ source: null, settings: { __typename: 'Settings' } });
+    expect(errors).toMatchObject([{ path: ['source', 'trees'], extensions: { code: 'INTERNAL' } }]);
+    expect(JSON.stringify(errors)).not.toContain('Source.trees');
+  });
+
   test('shows its lock while somebody holds it', async () => {
     const source = await addSource(server, 'locked');
     const record = await addRecord(server, { sourceId: source.id });
