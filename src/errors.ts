@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   PLAN_CHANGED: 'The restore plan is not the one that was approved.',
   STORAGE_FULL: 'The storage, staging area or database has no room left.',
   STORAGE_UNAVAILABLE: 'The storage cannot be read or written.',
-  CANCELED: 'The record was canceled.',
+  CANCELED: 'The record was canceled, or another that it needs.',
   INTERNAL: 'A fault of Holdfast itself; the log has the details under the given id.',
 } as const;
 

@@ -122,7 +122,7 @@ export type EnvFileInput = {
 
 /** What went wrong, for programs. */
 export type ErrorCode =
-  /** The record was canceled. */
+  /** The record was canceled, or another that it needs. */
   | 'CANCELED'
   /** The bundle cannot be decrypted with the key at hand. */
   | 'DECRYPTION_FAILED'
