@@ -45,9 +45,7 @@ export async function backUpTarget(
       if (ended.status === 'SUCCEEDED' && ended.backupId !== null) return ended.backupId;
       throwIfAborted(record.signal);
       if (ended.status === 'CANCELED') {
-        // The restore itself was not canceled, so it must not end as if it had been.
-        throw new HoldfastError('INVALID_INPUT', 'The snapshot before the restore was canceled.', {
-          field: 'preRestoreBackup',
+        throw new HoldfastError('CANCELED', 'The snapshot before the restore was canceled.', {
           hint: 'Nothing was changed. Start the restore again, or waive the snapshot with preRestoreBackup.',
         });
       }

@@ -143,7 +143,10 @@ export class RunningRecord {
   async finish(failure: unknown): Promise<RecordRow> {
     const done = failure === undefined;
     const error = done ? null : this.#describe(failure);
-    const status = done ? 'SUCCEEDED' : error?.code === 'CANCELED' ? 'CANCELED' : 'FAILED';
+    // The code alone may mean a record that this one needs: that is a failure.
+    const asked = this.signal.aborted || this.#row.status === 'CANCELING';
+    const canceled = asked && error?.code === 'CANCELED';
+    const status = done ? 'SUCCEEDED' : canceled ? 'CANCELED' : 'FAILED';
     await this.#write(
       {
         status,

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Selection } from '../../src/engine/engine.ts';
 import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
 
@@ -119,19 +119,30 @@ test('the env file alone is kept before it is replaced', async () => {
   expect(await text('env/restored.env')).toBe('NEW=1');
 });
 
-test('canceling the snapshot alone fails the restore and does not cancel it', async () => {
-  const { backupId } = await holdfast.backUp(sourceId);
-  inDatabase((database) => database.exec(`UPDATE log SET line = 'new'`));
-  beforeStore = async () => {
-    const child = await holdfast.opened.prisma.record.findFirstOrThrow({
-      where: { parentId: { not: null } },
-    });
-    await holdfast.engine.cancelRecord(holdfast.actor, child.id);
-  };
-  const record = await holdfast.restore(restoreOf(backupId));
-  expect(record).toMatchObject({
-    status: 'FAILED',
-    error: { code: 'INVALID_INPUT', message: 'The snapshot before the restore was canceled.' },
+describe('when the snapshot is canceled', () => {
+  const snapshot = () =>
+    holdfast.opened.prisma.record.findFirstOrThrow({ where: { parentId: { not: null } } });
+  const message = 'The snapshot before the restore was canceled.';
+
+  test('alone, the restore fails, says so and is not canceled itself', async () => {
+    const { backupId } = await holdfast.backUp(sourceId);
+    inDatabase((database) => database.exec(`UPDATE log SET line = 'new'`));
+    beforeStore = async () => {
+      await holdfast.engine.cancelRecord(holdfast.actor, (await snapshot()).id);
+    };
+    const record = await holdfast.restore(restoreOf(backupId));
+    expect(record).toMatchObject({ status: 'FAILED', error: { code: 'CANCELED', message } });
+    expect(logs()).toEqual([{ id: 1, line: 'new' }]);
   });
-  expect(logs()).toEqual([{ id: 1, line: 'new' }]);
+
+  test('after another server was asked to cancel the restore, that is canceled as well', async () => {
+    const { backupId } = await holdfast.backUp(sourceId);
+    beforeStore = async () => {
+      const { id, parentId } = await snapshot();
+      await holdfast.opened.catalog.records.requestCancel(holdfast.actor.workspaceId, parentId ?? '');
+      await holdfast.engine.cancelRecord(holdfast.actor, id);
+    };
+    const record = await holdfast.restore(restoreOf(backupId));
+    expect(record).toMatchObject({ status: 'CANCELED', error: { code: 'CANCELED', message } });
+  });
 });
