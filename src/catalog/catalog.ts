@@ -52,6 +52,17 @@ export type ProgressState = {
   currentItem: string | null;
 };
 
+/** The counters of what has not begun. */
+export const NO_PROGRESS: ProgressState = {
+  rows: 0,
+  bytes: 0,
+  files: 0,
+  fraction: null,
+  bytesPerSecond: 0,
+  etaSeconds: null,
+  currentItem: null,
+};
+
 /** A phase as the record remembers it. Dates are ISO 8601, since this is stored as JSON. */
 export type PhaseState = {
   /** From 0, in order of start. */
