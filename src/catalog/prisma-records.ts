@@ -1,9 +1,9 @@
 /** Records and their events in the catalog. */
 import { HoldfastError } from '../errors.ts';
-import type { RecordChange, RecordRepository, RecordStatus } from './catalog.ts';
+import { NO_PROGRESS, type RecordChange, type RecordRepository, type RecordStatus } from './catalog.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
 import { requireInWorkspace } from './references.ts';
-import { NO_PROGRESS, toJson, toRecordEventRow, toRecordRow } from './rows.ts';
+import { toJson, toRecordEventRow, toRecordRow } from './rows.ts';
 
 /** Statuses of a record that still has something to do. */
 const UNFINISHED: RecordStatus[] = ['QUEUED', 'RUNNING', 'CANCELING'];

@@ -20,17 +20,6 @@ import type {
   RecordEvent,
 } from './generated/client.ts';
 
-/** The counters of a record that has not begun. */
-export const NO_PROGRESS: ProgressState = {
-  rows: 0,
-  bytes: 0,
-  files: 0,
-  fraction: null,
-  bytesPerSecond: 0,
-  etaSeconds: null,
-  currentItem: null,
-};
-
 function damaged(column: string): Error {
   return new Error(`The catalog is damaged: ${column} does not hold what was written to it.`);
 }

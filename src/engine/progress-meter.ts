@@ -99,14 +99,3 @@ export class ProgressMeter {
     return Math.round(((this.#bytes - oldest.bytes) * 1000) / (at - oldest.at));
   }
 }
-
-/** Nothing done yet. */
-export const NO_PROGRESS: ProgressState = {
-  rows: 0,
-  bytes: 0,
-  files: 0,
-  fraction: null,
-  bytesPerSecond: 0,
-  etaSeconds: null,
-  currentItem: null,
-};

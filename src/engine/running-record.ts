@@ -3,19 +3,20 @@
  * state to the catalog before it is published. Progress ticks are published at most every TICK_MS and saved at
  * most every SAVE_MS.
  */
-import type {
-  PhaseName,
-  PhaseState,
-  PhaseStatus,
-  RecordChange,
-  RecordError,
-  RecordEventType,
-  RecordRow,
+import {
+  NO_PROGRESS,
+  type PhaseName,
+  type PhaseState,
+  type PhaseStatus,
+  type RecordChange,
+  type RecordError,
+  type RecordEventType,
+  type RecordRow,
 } from '../catalog/catalog.ts';
 import { abortError, HoldfastError, throwIfAborted } from '../errors.ts';
 import { toRecordEvent } from '../events/persisted-events.ts';
 import type { EngineParts } from './parts.ts';
-import { NO_PROGRESS, ProgressMeter } from './progress-meter.ts';
+import { ProgressMeter } from './progress-meter.ts';
 import { recordProgress } from './record-progress.ts';
 import type { RecordResult } from './record-result.ts';
 

@@ -1,16 +1,6 @@
 /** Phases and their counters. */
-import type { PhaseState, ProgressState } from '../catalog/catalog.ts';
+import { NO_PROGRESS, type PhaseState, type ProgressState } from '../catalog/catalog.ts';
 import { builder } from './builder.ts';
-
-const NO_PROGRESS: ProgressState = {
-  rows: 0,
-  bytes: 0,
-  files: 0,
-  fraction: null,
-  bytesPerSecond: 0,
-  etaSeconds: null,
-  currentItem: null,
-};
 
 /** Counters from the catalog's JSON; a record that has not begun holds an empty object. */
 export function progressOf(json: unknown): ProgressState {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PhaseState, RecordError } from '../../src/catalog/catalog.ts';
-import { NO_PROGRESS } from '../../src/catalog/rows.ts';
+import { NO_PROGRESS, type PhaseState, type RecordError } from '../../src/catalog/catalog.ts';
 import { aRecord, aSource, type TestCatalog, testCatalog } from './support.ts';
 
 let catalog: TestCatalog;

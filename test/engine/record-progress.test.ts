@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PhaseName, PhaseState, RecordKind } from '../../src/catalog/catalog.ts';
-import { NO_PROGRESS, ProgressMeter } from '../../src/engine/progress-meter.ts';
+import { NO_PROGRESS, type PhaseName, type PhaseState, type RecordKind } from '../../src/catalog/catalog.ts';
+import { ProgressMeter } from '../../src/engine/progress-meter.ts';
 import { recordProgress } from '../../src/engine/record-progress.ts';
 
 const PHASES: Readonly<Record<RecordKind, readonly PhaseName[]>> = {

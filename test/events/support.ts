@@ -1,7 +1,12 @@
 /** A record that works: writes to a real catalog and publishes, as the engine does. */
 import { expect } from 'vitest';
-import type { PhaseState, RecordChange, RecordEventType, RecordRow } from '../../src/catalog/catalog.ts';
-import { NO_PROGRESS } from '../../src/catalog/rows.ts';
+import {
+  NO_PROGRESS,
+  type PhaseState,
+  type RecordChange,
+  type RecordEventType,
+  type RecordRow,
+} from '../../src/catalog/catalog.ts';
 import { toRecordEvent } from '../../src/events/persisted-events.ts';
 import type { RecordEvent, RecordEventPublisher } from '../../src/events/record-event.ts';
 import { aRecord, type TestCatalog } from '../catalog/support.ts';
