@@ -1,14 +1,14 @@
 /** Backups: immutable bundles and what is known of them. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { z } from 'zod';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { Verdict } from '../catalog/catalog.ts';
 import type { Backup, Prisma } from '../catalog/generated/client.ts';
 import { builder } from './builder.ts';
 import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
 import type { SchemaContext } from './context.ts';
-import { OrderDirectionEnum, TriggerEnum, VerdictEnum } from './enums.ts';
+import { TriggerEnum, VerdictEnum } from './enums.ts';
 import { findId } from './global-id.ts';
+import { orderInput, searchRule } from './list-input.ts';
 import { ManifestType } from './manifest.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
 
@@ -141,7 +141,7 @@ const BackupFilterInput = builder.inputType('BackupFilter', {
     trigger: t.field({ type: [TriggerEnum], description: 'With one of these triggers.' }),
     search: t.string({
       description: 'With this in the name.',
-      validate: z.string().max(200, 'must have at most 200 characters'),
+      validate: searchRule,
     }),
     createdAfter: t.field({ type: 'DateTime', description: 'Made at this moment or later.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Made before this moment.' }),
@@ -160,13 +160,7 @@ const BackupOrderFieldEnum = builder.enumType('BackupOrderField', {
   } as const,
 });
 
-const BackupOrderInput = builder.inputType('BackupOrder', {
-  description: 'How to sort backups.',
-  fields: (t) => ({
-    field: t.field({ type: BackupOrderFieldEnum, required: true, description: 'What to sort by.' }),
-    direction: t.field({ type: OrderDirectionEnum, required: true, description: 'Which way.' }),
-  }),
-});
+const BackupOrderInput = orderInput('BackupOrder', 'backups', BackupOrderFieldEnum);
 
 export const BackupConnection = builder.connectionObject(
   { type: BackupNode, name: 'BackupConnection', description: 'A page of backups.' },

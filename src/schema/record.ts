@@ -1,15 +1,15 @@
 /** Records: executions of operations. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { z } from 'zod';
 import type { PhaseState, RecordError } from '../catalog/catalog.ts';
 import type { Prisma, Record } from '../catalog/generated/client.ts';
 import type { RecordResult } from '../engine/record-result.ts';
 import { builder } from './builder.ts';
 import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
 import type { SchemaContext } from './context.ts';
-import { OrderDirectionEnum, TriggerEnum } from './enums.ts';
+import { TriggerEnum } from './enums.ts';
 import { ErrorCodeEnum } from './errors.ts';
 import { findId } from './global-id.ts';
+import { orderInput, searchRule } from './list-input.ts';
 import { oncePerRow } from './once-per-row.ts';
 import { PhaseNameEnum, PhaseType, ProgressType, progressOf } from './progress.ts';
 import { RecordResultType } from './record-result.ts';
@@ -157,7 +157,7 @@ const RecordFilterInput = builder.inputType('RecordFilter', {
     createdBefore: t.field({ type: 'DateTime', description: 'Asked for before this moment.' }),
     search: t.string({
       description: 'Whose member, source or backup has this in its name.',
-      validate: z.string().max(200, 'must have at most 200 characters'),
+      validate: searchRule,
     }),
   }),
 });
@@ -167,13 +167,7 @@ const RecordOrderFieldEnum = builder.enumType('RecordOrderField', {
   values: { QUEUED_AT: { value: 'queuedAt', description: 'When they were asked for.' } } as const,
 });
 
-const RecordOrderInput = builder.inputType('RecordOrder', {
-  description: 'How to sort records.',
-  fields: (t) => ({
-    field: t.field({ type: RecordOrderFieldEnum, required: true, description: 'What to sort by.' }),
-    direction: t.field({ type: OrderDirectionEnum, required: true, description: 'Which way.' }),
-  }),
-});
+const RecordOrderInput = orderInput('RecordOrder', 'records', RecordOrderFieldEnum);
 
 const RecordConnection = builder.connectionObject(
   { type: RecordNode, name: 'RecordConnection', description: 'A page of records.' },

@@ -1,14 +1,14 @@
 /** Sources: what is backed up. Never shows a secret. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { z } from 'zod';
 import type { Prisma, Source } from '../catalog/generated/client.ts';
 import type { ClearedColumns, DatabaseKind, FileTree } from '../source/source.ts';
 import { BackupConnection, BackupNode, backupListArguments, readBackups } from './backup.ts';
 import { builder } from './builder.ts';
 import { pageSize, readConnection } from './connection.ts';
 import { TableNameType } from './database-names.ts';
-import { DatabaseKindEnum, OrderDirectionEnum } from './enums.ts';
+import { DatabaseKindEnum } from './enums.ts';
 import { findId } from './global-id.ts';
+import { orderInput, searchRule } from './list-input.ts';
 import { LockType } from './lock.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
 import { clearedColumnsOf, configTreesOf, excludedTablesOf, treesOf } from './source-columns.ts';
@@ -139,7 +139,7 @@ const SourceFilterInput = builder.inputType('SourceFilter', {
   fields: (t) => ({
     search: t.string({
       description: 'With this in the name.',
-      validate: z.string().max(200, 'must have at most 200 characters'),
+      validate: searchRule,
     }),
     databaseKind: t.field({
       type: [DatabaseKindEnum],
@@ -156,13 +156,7 @@ const SourceOrderFieldEnum = builder.enumType('SourceOrderField', {
   } as const,
 });
 
-const SourceOrderInput = builder.inputType('SourceOrder', {
-  description: 'How to sort sources.',
-  fields: (t) => ({
-    field: t.field({ type: SourceOrderFieldEnum, required: true, description: 'What to sort by.' }),
-    direction: t.field({ type: OrderDirectionEnum, required: true, description: 'Which way.' }),
-  }),
-});
+const SourceOrderInput = orderInput('SourceOrder', 'sources', SourceOrderFieldEnum);
 
 const SourceConnection = builder.connectionObject(
   { type: SourceNode, name: 'SourceConnection', description: 'A page of sources.' },
