@@ -10,6 +10,7 @@ import { HoldfastError, systemErrorCode } from '../errors.ts';
 import type { Actor } from './engine.ts';
 import { dropUpload, uploadsInUse } from './import-backup.ts';
 import type { EngineParts } from './parts.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 /** An upload that nobody restores or imports is removed after this long. */
 const UPLOAD_LIFETIME_MS = 24 * 60 * 60 * 1000;
@@ -91,15 +92,6 @@ function partName(owner: string, id: string): string {
 }
 
 const PART = /^\.[0-9a-f-]{36}\.(.+)\.part$/;
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
 
 async function writeAll(
   content: Readable,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { systemErrorCode } from '../errors.ts';
 import type { Database, RestoreTicket, SwapPlan } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 /** What a journal says. */
 export interface RestoreJournal {
@@ -97,13 +98,4 @@ function journalPath(parts: EngineParts, recordId: string): string {
 
 function temporaryPath(parts: EngineParts, recordId: string): string {
   return join(parts.directories.journal, `.${recordId}.tmp`);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
