@@ -1,5 +1,5 @@
 /** Who this process is, and whether another one of this host still lives. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { ProcessIdentity } from './engine/parts.ts';
 import { systemErrorCode } from './errors.ts';
@@ -28,9 +28,26 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** The identity of this process. */
+/**
+ * Where process numbers are counted: containers of one host may share its name, but each counts its own. The inode
+ * of the namespace (pid_namespaces(7)), one number for each that lives. Undefined where there is no /proc.
+ */
+function pidNamespace(): string | undefined {
+  try {
+    return /^pid:\[(\d+)\]$/.exec(readlinkSync('/proc/self/ns/pid'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The identity of this process. One that was written without a namespace, by an earlier version, is taken for one
+ * of another host: only its lease tells when it is over.
+ */
 export function processIdentity(): ProcessIdentity {
-  const host = encodeURIComponent(hostname());
+  const namespace = pidNamespace();
+  // No host name has an @ after it was encoded.
+  const host = encodeURIComponent(hostname()) + (namespace === undefined ? '' : `@${namespace}`);
   return {
     owner: `${host}/${process.pid}/${startOf(process.pid) ?? Date.now()}`,
     isDead(owner) {

@@ -116,6 +116,10 @@ export function createClient(options: ClientOptions) {
     restoreBackup: async (input: Input<documents.RestoreBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.RestoreBackupDocument, { input }, request)).restoreBackup,
 
+    /** Says how a restore ended whose database will never tell. */
+    decideRestore: async (input: Input<documents.DecideRestoreMutationVariables>, request?: RequestOptions) =>
+      (await run(documents.DecideRestoreDocument, { input }, request)).decideRestore,
+
     /** A page of the records. */
     records: async ({ signal, ...variables }: ListOptions<documents.RecordsQueryVariables> = {}) =>
       (await run(documents.RecordsDocument, variables, { signal })).records,

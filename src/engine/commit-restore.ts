@@ -27,7 +27,9 @@ export async function prepareDecision(
 ): Promise<Decision> {
   const database = target.database === null ? undefined : await openDatabase(parts, target.database);
   const ticket = (await transaction?.ticket()) ?? null;
-  return { database, transaction, journal: { recordId: record.row.id, ticket, swaps, decided: null } };
+  const place = target.database?.kind === 'SQLITE' ? { databasePath: target.database.path } : {};
+  const journal = { recordId: record.row.id, ticket, swaps, decided: null, ...place };
+  return { database, transaction, journal };
 }
 
 /**

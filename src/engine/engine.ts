@@ -23,6 +23,7 @@ import type {
   TreeDifference,
 } from '../source/source.ts';
 import type { RandomAccess } from '../storage/storage.ts';
+import type { TargetState } from './record-result.ts';
 import type { RetentionPolicy, RetentionVerdict } from './retention.ts';
 
 /** On whose behalf a verb runs. */
@@ -157,7 +158,10 @@ export interface RotateBackupsRequest {
 /** The verbs. */
 export interface Engine {
   createSource(actor: Actor, definition: SourceDefinition): Promise<SourceRow>;
-  /** Fields that are undefined stay; in particular the database's connection string is never asked for again. */
+  /**
+   * Fields that are undefined stay; in particular the database's connection string is never asked for again.
+   * LOCK_HELD while a restore goes on; while one waits for its database, only the database's address may change.
+   */
   updateSource(actor: Actor, id: string, change: Partial<SourceDefinition>): Promise<SourceRow>;
   deleteSource(actor: Actor, id: string): Promise<void>;
   testSource(actor: Actor, id: string, signal: AbortSignal): Promise<SourceReport>;
@@ -170,6 +174,11 @@ export interface Engine {
   pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;
   importBackup(actor: Actor, uploadId: string, sourceId: string | null): Promise<RecordRow>;
   cancelRecord(actor: Actor, recordId: string): Promise<RecordRow>;
+  /**
+   * Says how a restore ended whose database cannot be asked; nobody checks it. Written down when it resolves, and
+   * carried out soon after. INVALID_INPUT when nothing is undecided, LOCK_HELD when the record is running.
+   */
+  decideRestore(actor: Actor, recordId: string, targetState: TargetState): Promise<RecordRow>;
   /** Streams an upload to disk. INVALID_INPUT when it is larger than the limit; nothing stays when it breaks off. */
   receiveUpload(actor: Actor, fileName: string, content: Readable, signal: AbortSignal): Promise<UploadRow>;
   /** The bytes of a bundle, for a download. The workspace comes from a signed link. */

@@ -2,6 +2,7 @@
 
 import { HoldfastError } from '../errors.ts';
 import { createBackup } from './create-backup.ts';
+import { decideRestore } from './decide-restore.ts';
 import { deleteBackup } from './delete-backup.ts';
 import type { Engine } from './engine.ts';
 import { executorOf } from './execute.ts';
@@ -10,7 +11,7 @@ import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { receiveUpload } from './receive-upload.ts';
 import { cancel, RecordRunner } from './record-runner.ts';
-import { startRecovery } from './recover.ts';
+import { type Recovery, startRecovery } from './recover.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { restorePlan } from './restore-plan.ts';
 import { rotateBackups } from './rotate-backups.ts';
@@ -28,20 +29,20 @@ export interface StartedEngine {
 /** Recovers what an earlier process left, then takes requests. */
 export async function startEngine(parts: EngineParts): Promise<StartedEngine> {
   const runner = new RecordRunner(parts, executorOf(parts));
-  const stopRecovery = await startRecovery(parts, runner);
+  const recovery = await startRecovery(parts, runner);
   return {
-    engine: bind(parts, runner),
+    engine: bind(parts, runner, recovery),
     async stop() {
-      await stopRecovery();
+      await recovery.stop();
       await runner.stop();
     },
   };
 }
 
-function bind(parts: EngineParts, runner: RecordRunner): Engine {
+function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Engine {
   return {
     createSource: (actor, definition) => createSource(parts, actor, definition),
-    updateSource: (actor, id, change) => updateSource(parts, actor, id, change),
+    updateSource: (actor, id, change) => updateSource(parts, runner, recovery, actor, id, change),
     deleteSource: (actor, id) => deleteSource(parts, actor, id),
     testSource: (actor, id, signal) => testSource(parts, actor, id, signal),
     createBackup: (actor, request) => createBackup(parts, runner, actor, request),
@@ -58,6 +59,8 @@ function bind(parts: EngineParts, runner: RecordRunner): Engine {
     },
     importBackup: (actor, uploadId, sourceId) => importBackup(parts, runner, actor, uploadId, sourceId),
     cancelRecord: (actor, recordId) => cancel(parts, runner, actor.workspaceId, recordId),
+    decideRestore: (actor, recordId, targetState) =>
+      decideRestore(parts, runner, recovery, actor, recordId, targetState),
     receiveUpload: (actor, fileName, content, signal) =>
       receiveUpload(parts, actor, fileName, content, signal),
     async openBackup(workspaceId, backupId, signal) {

@@ -35,6 +35,8 @@ export type RestoreResult = {
   envFileRestored: boolean;
   /** The backup made of the target beforehand; null when none was. */
   preRestoreBackupId: string | null;
+  /** Who said in which state the target is, when its database could not be asked; absent when it was. */
+  decidedBy?: string;
 };
 
 /** What a verification found. */

@@ -9,6 +9,7 @@ import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
 import { lockLost } from './require-hold.ts';
 import { RunningRecord, UndecidedError } from './running-record.ts';
+import { sayWhatItWaitsFor } from './settle-restore.ts';
 
 const RENEW_MS = 7_500;
 /** How often a backup that waits for its source's lock tries again. */
@@ -20,6 +21,9 @@ const CONCURRENCY = 2;
 export type ExecuteRecord = (record: RunningRecord, runner: RecordRunner) => Promise<void>;
 
 interface Active {
+  readonly workspaceId: string;
+  /** Recovery works on it: nothing listens to the controller, for the way to one side is not to be canceled. */
+  readonly kept: boolean;
   readonly controller: AbortController;
   readonly lock: LockRow | undefined;
   readonly done: Promise<void>;
@@ -89,7 +93,13 @@ export class RecordRunner {
     parent.signal.addEventListener('abort', follow);
     if (parent.signal.aborted) follow();
     const { promise: done, resolve } = Promise.withResolvers<void>();
-    this.#active.set(row.id, { controller, lock: undefined, done });
+    this.#active.set(row.id, {
+      workspaceId: row.workspaceId,
+      kept: false,
+      controller,
+      lock: undefined,
+      done,
+    });
     try {
       return await this.#perform(row, controller.signal);
     } finally {
@@ -99,15 +109,31 @@ export class RecordRunner {
     }
   }
 
-  /** Does recovery's work on a record as if it ran here: its lease is kept alive, and nobody else begins it. */
-  async keeping(recordId: string, work: () => Promise<void>): Promise<void> {
+  /** Whether a record waits here for its turn, or does its work; recovery's look at it does not count. */
+  isExecuting(recordId: string): boolean {
+    return this.has(recordId) && this.#active.get(recordId)?.kept !== true;
+  }
+
+  /**
+   * Does recovery's work on a record as if it ran here: its lease is kept alive, and nobody else of this process
+   * works on it meanwhile. Waits for who does.
+   */
+  async keeping(row: RecordRow, work: () => Promise<void>): Promise<void> {
+    for (let other = this.#active.get(row.id); other !== undefined; other = this.#active.get(row.id)) {
+      await other.done;
+    }
     const { promise: done, resolve } = Promise.withResolvers<void>();
-    // Nothing listens to this controller: the way to one side is not to be canceled.
-    this.#active.set(recordId, { controller: new AbortController(), lock: undefined, done });
+    this.#active.set(row.id, {
+      workspaceId: row.workspaceId,
+      kept: true,
+      controller: new AbortController(),
+      lock: undefined,
+      done,
+    });
     try {
       await work();
     } finally {
-      this.#active.delete(recordId);
+      this.#active.delete(row.id);
       resolve();
       void this.#pump();
     }
@@ -213,7 +239,7 @@ export class RecordRunner {
         this.#active.delete(row.id);
         void this.#pump();
       });
-    this.#active.set(row.id, { controller, lock, done });
+    this.#active.set(row.id, { workspaceId: row.workspaceId, kept: false, controller, lock, done });
   }
 
   async #perform(row: RecordRow, signal: AbortSignal): Promise<RecordRow> {
@@ -226,6 +252,14 @@ export class RecordRunner {
     } catch (error) {
       if (error instanceof UndecidedError) {
         this.#parts.log.warn({ recordId: row.id, err: error }, 'record left to recovery');
+        if (row.kind === 'RESTORE') {
+          await sayWhatItWaitsFor(record, error).catch((fault: unknown) => {
+            this.#parts.log.warn(
+              { recordId: row.id, err: fault },
+              'why a restore stays open was not written',
+            );
+          });
+        }
         return record.row;
       }
       failure = error ?? new Error('a record failed without an error');
@@ -271,14 +305,24 @@ export class RecordRunner {
           this.#parts.log.warn({ recordId }, 'a lock was lost; its record is stopped');
           active.controller.abort(lockLost());
         }
+        if (kept && !active.kept) await this.#heedCancel(recordId, active);
       } catch (error) {
         this.#parts.log.warn({ err: error, recordId }, 'a lease was not renewed; it will be tried again');
       }
     }
   }
+
+  /** Somebody may have asked another server to cancel a record that runs here. */
+  async #heedCancel(recordId: string, active: Active): Promise<void> {
+    if (active.controller.signal.aborted) return;
+    const row = await this.#parts.catalog.records.find(active.workspaceId, recordId);
+    if (row?.status !== 'CANCELING') return;
+    this.#parts.log.info({ recordId }, 'a record is canceled: another server was asked to');
+    active.controller.abort(canceled());
+  }
 }
 
-/** Asks for cancellation, in the catalog first, then in this process. */
+/** Asks for cancellation, in the catalog first, then in this process; another that runs it looks when it renews. */
 export async function cancel(
   parts: EngineParts,
   runner: RecordRunner,
@@ -289,7 +333,11 @@ export async function cancel(
   if (asked === undefined) throw new HoldfastError('NOT_FOUND', 'There is no such record in this workspace.');
   if (asked.event !== undefined) {
     parts.events.publish(toRecordEvent(asked.event, asked.record));
-    runner.abort(recordId, new HoldfastError('CANCELED', 'The record was canceled on request.'));
+    runner.abort(recordId, canceled());
   }
   return asked.record;
+}
+
+function canceled(): HoldfastError {
+  return new HoldfastError('CANCELED', 'The record was canceled on request.');
 }

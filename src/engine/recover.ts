@@ -5,25 +5,24 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RecordRow, SourceRow } from '../catalog/catalog.ts';
+import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { isFinished } from '../events/persisted-events.ts';
 import { freeAbandonedLocks } from './abandoned-lock.ts';
 import { hashFile } from './check-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
 import { removeBackup } from './delete-backup.ts';
+import { died } from './died.ts';
 import { dropUpload, type ImportRequest } from './import-backup.ts';
 import { leaseUntil } from './lease.ts';
-import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import { expireUploads, sweepUploads } from './receive-upload.ts';
 import { readRequest } from './record-request.ts';
-import type { RestoreResult, TargetState } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
-import { type RestoreRequest, untouched } from './restore-backup.ts';
-import { dropJournal, type RestoreJournal, readJournal, settle } from './restore-journal.ts';
+import { recoverRestore } from './recover-restore.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
+import { sayWhatItWaitsFor } from './settle-restore.ts';
 
 /** How often records whose lease ran out are looked for, milliseconds. */
 const SWEEP_MS = 15_000;
@@ -31,18 +30,42 @@ const SWEEP_MS = 15_000;
 /** A restore takes its lock within this time of being queued, milliseconds. */
 const ADMISSION_MS = 5000;
 
-/** Recovers now and from time to time. Returns the function that stops it. */
-export async function startRecovery(parts: EngineParts, runner: RecordRunner): Promise<() => Promise<void>> {
+/** Recovery at work. */
+export interface Recovery {
+  /** Recovers a record now rather than at the next sweep; what is in its way is logged and told by the record. */
+  tryAgain(row: RecordRow): void;
+  stop(): Promise<void>;
+}
+
+/** Recovers now and from time to time. */
+export async function startRecovery(parts: EngineParts, runner: RecordRunner): Promise<Recovery> {
+  const tries = new Set<Promise<void>>();
   let running = recoverAll(parts, runner);
   await running;
   const timer = setInterval(() => {
     running = running.then(() => recoverAll(parts, runner));
   }, SWEEP_MS);
   timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await running;
+  return {
+    tryAgain(row) {
+      const trying = tryOne(parts, row, () => recover(parts, runner, row)).finally(() =>
+        tries.delete(trying),
+      );
+      tries.add(trying);
+    },
+    async stop() {
+      clearInterval(timer);
+      await running;
+      await Promise.all(tries);
+    },
   };
+}
+
+/** What fails is left for the next sweep. */
+async function tryOne(parts: EngineParts, row: RecordRow, work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => {
+    parts.log.error({ err: error, recordId: row.id }, 'a record could not be recovered yet');
+  });
 }
 
 /** One sweep; a record that cannot be recovered now is left for the next. */
@@ -50,9 +73,7 @@ async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<voi
   try {
     for (const row of await parts.catalog.records.unfinished()) {
       if (runner.has(row.id)) continue;
-      await recoverOne(parts, runner, row).catch((error: unknown) => {
-        parts.log.error({ err: error, recordId: row.id }, 'a record could not be recovered yet');
-      });
+      await tryOne(parts, row, () => recoverOne(parts, runner, row));
     }
     await freeAbandonedLocks(parts);
     for (const backup of await parts.catalog.backups.deleting()) {
@@ -99,11 +120,20 @@ async function isAbandoned(parts: EngineParts, row: RecordRow): Promise<boolean>
 }
 
 async function recover(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<void> {
-  const { owner } = parts.identity;
-  if (!(await parts.catalog.records.claim(row.id, owner, leaseUntil(parts), row.leaseOwner ?? undefined)))
-    return;
-  parts.log.warn({ recordId: row.id, kind: row.kind, phase: row.phases.at(-1)?.name }, 'recovering a record');
-  await runner.keeping(row.id, () => recoverClaimed(parts, row));
+  await runner.keeping(row, async () => {
+    const { records } = parts.catalog;
+    const dead =
+      row.leaseOwner !== null && parts.identity.isDead(row.leaseOwner) ? row.leaseOwner : undefined;
+    if (!(await records.claim(row.id, parts.identity.owner, leaseUntil(parts), dead))) return;
+    // Somebody of this process may have brought it further while this waited.
+    const now = await records.find(row.workspaceId, row.id);
+    if (now === undefined || isFinished(now)) return;
+    parts.log.warn(
+      { recordId: row.id, kind: row.kind, phase: row.phases.at(-1)?.name },
+      'recovering a record',
+    );
+    await recoverClaimed(parts, now);
+  });
 }
 
 async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void> {
@@ -124,15 +154,6 @@ async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void>
   await rm(join(parts.directories.temporary, row.id), { recursive: true, force: true });
   await parts.catalog.locks.releaseOf(row.id);
   await record.finish(failure);
-}
-
-/** Once for each reason: the record stays open, and whoever looks at it must be able to tell why. */
-async function sayWhatItWaitsFor(record: RunningRecord, error: unknown): Promise<void> {
-  const reason = error instanceof HoldfastError ? error.message : 'an unexpected fault, see the log';
-  const warning = `The restore is neither old nor new before its database can be asked: ${reason}`;
-  if (record.warnings.includes(warning)) return;
-  record.warn(warning);
-  await record.amend({});
 }
 
 /** Resolves to why the record failed; undefined when it succeeded after all. */
@@ -188,60 +209,6 @@ async function recoverCreate(
   }
 }
 
-async function recoverRestore(
-  parts: EngineParts,
-  record: RunningRecord,
-  row: RecordRow,
-): Promise<HoldfastError | undefined> {
-  const request = readRequest<RestoreRequest>(row);
-  const source = await parts.catalog.sources.find(row.workspaceId, request.sourceId);
-  const journal = await readJournal(parts, row.id);
-  const result = restoreResult(row, request.dryRun);
-  const state = journal === undefined ? result.targetState : await settleJournal(parts, journal, source);
-  if (state === 'WHOLLY_NEW') {
-    record.warn('The server stopped while the restore was committing; recovery brought it to its end.');
-    await record.keepResult({ ...result, targetState: 'WHOLLY_NEW', rolledBack: false });
-    await dropJournal(parts, row.id);
-    return undefined;
-  }
-  record.setResult({ ...result, targetState: 'WHOLLY_OLD', rolledBack: true });
-  for (const path of targetsOf(source, request)) {
-    await parts.trees.sweep(path, row.id).catch((error: unknown) => {
-      parts.log.warn({ err: error, recordId: row.id }, 'what a restore had staged could not be removed');
-      record.warn(`What the restore had staged beside ${path} could not be removed.`);
-    });
-  }
-  await dropJournal(parts, row.id);
-  return died(
-    row,
-    'Database and files are wholly as they were before the restore.',
-    'Start the restore again when the server is well.',
-  );
-}
-
-async function settleJournal(
-  parts: EngineParts,
-  journal: RestoreJournal,
-  source: SourceRow | undefined,
-): Promise<TargetState> {
-  const database = source?.database == null ? undefined : await openDatabase(parts, source.database);
-  const side = await settle(parts, journal, database, new AbortController().signal);
-  return side === 'NEW' ? 'WHOLLY_NEW' : 'WHOLLY_OLD';
-}
-
-/** What the record knew when its process died: before COMMIT it has written down what was loaded and proven. */
-function restoreResult(row: RecordRow, dryRun: boolean): RestoreResult {
-  // Written by RunningRecord.keepResult of this kind of record alone.
-  return { ...untouched(dryRun), ...(row.result as Partial<RestoreResult> | null) };
-}
-
-function targetsOf(source: SourceRow | undefined, request: RestoreRequest): string[] {
-  if (source === undefined) return [];
-  const trees = [...source.trees, ...source.configTrees].map((tree) => tree.path);
-  const env = request.selection.envFile ? (source.envFile?.restorePath ?? null) : null;
-  return env === null ? trees : [...trees, env];
-}
-
 async function recoverImport(parts: EngineParts, row: RecordRow): Promise<HoldfastError> {
   const { storageKey, uploadId } = readRequest<ImportRequest>(row);
   const { signal } = new AbortController();
@@ -257,12 +224,6 @@ async function recoverImport(parts: EngineParts, row: RecordRow): Promise<Holdfa
     `The bundle was catalogued as ${backup.name}, though.`,
     'Verify that backup before you use it.',
   );
-}
-
-function died(row: RecordRow, state: string, hint: string): HoldfastError {
-  const phase = row.phases.at(-1)?.name;
-  const where = phase === undefined ? 'before the record began' : `in phase ${phase}`;
-  return new HoldfastError('INTERNAL', `The server stopped ${where}. ${state}`, { hint });
 }
 
 /** A phase that was open when the process died will never close by itself. */

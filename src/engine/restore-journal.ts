@@ -18,6 +18,10 @@ export interface RestoreJournal {
   readonly swaps: readonly SwapPlan[];
   /** Set once it is known; from then on recovery only finishes. */
   readonly decided: 'NEW' | 'OLD' | null;
+  /** Who decided it in place of a database that does not answer; absent when nobody had to. */
+  readonly decidedBy?: string;
+  /** Where the SQLite database lay; absent for other kinds. At another path, a missing mark proves nothing. */
+  readonly databasePath?: string;
 }
 
 /** Writes the journal, complete and durable when it resolves. */

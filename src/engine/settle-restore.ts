@@ -40,3 +40,16 @@ export async function settleNow(
     }
   }
 }
+
+/** What a record says while its restore is open: once for each reason, so that whoever looks can tell why. */
+export async function sayWhatItWaitsFor(record: RunningRecord, error: unknown): Promise<void> {
+  const fault = error instanceof UndecidedError ? error.cause : error;
+  const reason =
+    fault instanceof HoldfastError
+      ? `${fault.message} It is tried again. updateSource may correct the address of the database; if it will never answer again, decideRestore ends the wait.`
+      : 'an unexpected fault, see the log. It is tried again.';
+  const warning = `The restore is not settled yet: ${reason}`;
+  if (record.warnings.includes(warning)) return;
+  record.warn(warning);
+  await record.amend({});
+}

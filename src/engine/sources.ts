@@ -1,11 +1,16 @@
 /** createSource, updateSource and deleteSource: what a source may be, checked before anything is written. */
-import type { SourceDefinition, SourceRow } from '../catalog/catalog.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { DatabaseSettings, RecordRow, SourceDefinition, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { FileTree } from '../source/source.ts';
 import type { Actor } from './engine.ts';
 import { requireSource } from './find-source.ts';
+import { isHeldElsewhere } from './lease.ts';
 import { refuseOverlaps } from './overlaps.ts';
 import type { EngineParts } from './parts.ts';
+import type { RecordRunner } from './record-runner.ts';
+import type { Recovery } from './recover.ts';
+import { readJournal } from './restore-journal.ts';
 
 /** @throws HoldfastError INVALID_INPUT, UNSAFE_PATH, SOURCE_UNREACHABLE (a path that is not there) */
 export async function createSource(
@@ -17,9 +22,15 @@ export async function createSource(
   return await parts.catalog.sources.create(actor.workspaceId, definition);
 }
 
-/** @throws HoldfastError NOT_FOUND, LOCK_HELD (a restore is going on) and what {@link createSource} throws */
+/**
+ * While a restore is going on nothing may change, but for one thing: where the database of a restore lies that
+ * cannot be asked how it ended. Recovery then asks there.
+ * @throws HoldfastError NOT_FOUND, LOCK_HELD (a restore is going on) and what {@link createSource} throws
+ */
 export async function updateSource(
   parts: EngineParts,
+  runner: RecordRunner,
+  recovery: Recovery,
   actor: Actor,
   id: string,
   change: Partial<SourceDefinition>,
@@ -29,39 +40,67 @@ export async function updateSource(
     actor.workspaceId,
     id,
   );
+  const before = { name, database, excludedTables, clearedColumns, trees, configTrees, envFile };
+  const definition: SourceDefinition = { ...before, ...change };
   // A restore that dies finds its files and its database again through the source it began with.
   const restoring = (await parts.catalog.records.unfinished()).find(
     (record) => record.sourceId === id && record.kind === 'RESTORE',
   );
-  if (restoring !== undefined) throw busyWith(restoring.id, name, 'change');
-  const definition = {
-    name,
-    database,
-    excludedTables,
-    clearedColumns,
-    trees,
-    configTrees,
-    envFile,
-    ...change,
-  };
-  await check(parts, definition);
-  return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+  if (restoring === undefined) {
+    await check(parts, definition);
+    return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+  }
+  if (!(await isLeftOpen(parts, runner, restoring))) throw busyWith(restoring, name, 'change');
+  if (!onlyReachesElsewhere(before, definition)) throw waitsForItsDatabase(restoring, name);
+  await checkDatabase(parts, definition.database);
+  await refuseOverlapsOfDatabase(parts, definition);
+  const updated = await parts.catalog.sources.update(actor.workspaceId, id, definition);
+  recovery.tryAgain(restoring);
+  return updated;
 }
 
 /** @throws HoldfastError NOT_FOUND, LOCK_HELD */
 export async function deleteSource(parts: EngineParts, actor: Actor, id: string): Promise<void> {
   const source = await requireSource(parts, actor.workspaceId, id);
   const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
-  if (busy !== undefined) {
-    throw busyWith(busy.id, source.name, 'delete');
-  }
+  if (busy !== undefined) throw busyWith(busy, source.name, 'delete');
   await parts.catalog.sources.delete(actor.workspaceId, id);
 }
 
-function busyWith(recordId: string, sourceName: string, then: string): HoldfastError {
-  return new HoldfastError('LOCK_HELD', `The record ${recordId} is working on the source ${sourceName}.`, {
+function busyWith(record: RecordRow, sourceName: string, then: string): HoldfastError {
+  return new HoldfastError('LOCK_HELD', `The record ${record.id} is working on the source ${sourceName}.`, {
     hint: `Wait for it to finish or cancel it, then ${then} the source.`,
   });
+}
+
+function waitsForItsDatabase(record: RecordRow, sourceName: string): HoldfastError {
+  return new HoldfastError(
+    'LOCK_HELD',
+    `The restore ${record.id} of the source ${sourceName} waits for its database to say how it ended.`,
+    {
+      hint: 'Until then only the address of the database can change, and not its kind. If it will never answer again, call decideRestore.',
+    },
+  );
+}
+
+/** Whether a restore came to its commit, has not ended, and nobody but recovery is left to work on it. */
+async function isLeftOpen(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<boolean> {
+  if (runner.isExecuting(row.id) || isHeldElsewhere(parts, row)) return false;
+  return (await readJournal(parts, row.id)) !== undefined;
+}
+
+function onlyReachesElsewhere(before: SourceDefinition, after: SourceDefinition): boolean {
+  if (before.database === null || before.database.kind !== after.database?.kind) return false;
+  return isDeepStrictEqual({ ...before, database: null }, { ...after, database: null });
+}
+
+async function refuseOverlapsOfDatabase(parts: EngineParts, definition: SourceDefinition): Promise<void> {
+  try {
+    await refuseOverlaps(parts, definition);
+  } catch (error) {
+    // In the middle of its swap a tree is not there to be looked at; the next restore looks again.
+    if (!(error instanceof HoldfastError && error.code === 'SOURCE_UNREACHABLE')) throw error;
+  }
 }
 
 async function check(parts: EngineParts, definition: SourceDefinition): Promise<void> {
@@ -77,9 +116,7 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
       'A source needs a database, a tree, a configuration directory or an env file.',
     );
   }
-  if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
-  // Opening connects to nothing; it refuses an address that cannot be one.
-  if (database?.kind === 'POSTGRESQL') parts.openDatabase(database);
+  await checkDatabase(parts, database);
   await checkTrees(parts, trees, 'trees');
   await checkTrees(parts, configTrees, 'configTrees');
   if (envFile !== null) {
@@ -87,6 +124,12 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
     if (envFile.restorePath !== null) await parts.trees.check(envFile.restorePath, 'NEW_FILE');
   }
   await refuseOverlaps(parts, definition);
+}
+
+async function checkDatabase(parts: EngineParts, database: DatabaseSettings | null): Promise<void> {
+  if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
+  // Opening connects to nothing; it refuses an address that cannot be one.
+  if (database?.kind === 'POSTGRESQL') parts.openDatabase(database);
 }
 
 async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {

@@ -27,7 +27,7 @@ export const builder = new SchemaBuilder<{
   Context: SchemaContext;
   PrismaTypes: PrismaTypes;
   Scalars: Scalars;
-  AuthScopes: { viewer: boolean; operator: boolean; admin: boolean };
+  AuthScopes: { viewer: boolean; operator: boolean; admin: boolean; owner: boolean };
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
@@ -64,7 +64,12 @@ export const builder = new SchemaBuilder<{
     authorizeOnSubscribe: true,
     authScopes: ({ viewer }) => {
       const rank = viewer === null ? -1 : RANK[viewer.role];
-      return { viewer: rank >= RANK.VIEWER, operator: rank >= RANK.OPERATOR, admin: rank >= RANK.ADMIN };
+      return {
+        viewer: rank >= RANK.VIEWER,
+        operator: rank >= RANK.OPERATOR,
+        admin: rank >= RANK.ADMIN,
+        owner: rank >= RANK.OWNER,
+      };
     },
     unauthorizedError: (_parent, { viewer }, info) =>
       viewer === null

@@ -21,5 +21,6 @@ import './mutations/delete-backup.ts';
 import './mutations/pin-backup.ts';
 import './mutations/import-backup.ts';
 import './mutations/cancel-record.ts';
+import './mutations/decide-restore.ts';
 
 export const schema = builder.toSchema();

@@ -12,7 +12,7 @@ import { builder } from './builder.ts';
 import { TreeAreaEnum, VerdictEnum } from './enums.ts';
 import { loadBackup } from './load-backup.ts';
 
-const TargetStateEnum = builder.enumType('TargetState', {
+export const TargetStateEnum = builder.enumType('TargetState', {
   description: 'How a restore left its target. Database and files are together one or the other.',
   values: {
     WHOLLY_OLD: { description: 'Everything is as it was before the restore.' },
@@ -81,6 +81,12 @@ const RestoreResultType = builder.objectRef<RestoreResult>('RestoreResult').impl
     restoredTrees: t.expose('trees', { type: [RestoredTreeType], description: 'Each tree of files.' }),
     envFileRestored: t.exposeBoolean('envFileRestored', {
       description: 'Whether the env file was written.',
+    }),
+    decidedBy: t.string({
+      nullable: true,
+      description:
+        'Who said in which state the target is, with decideRestore; null when nobody had to, as the database could be asked.',
+      resolve: ({ decidedBy }) => decidedBy ?? null,
     }),
     preRestoreBackup: t.field({
       type: BackupNode,

@@ -87,7 +87,7 @@ describe('the schema', () => {
       expect(members.map((type) => type.name)).toEqual(
         expect.arrayContaining(['InvalidInputError', 'ForbiddenError']),
       );
-      expect(field.description).toMatch(/Needs (OPERATOR|ADMIN)\.$/);
+      expect(field.description).toMatch(/Needs (OPERATOR|ADMIN|OWNER)\.$/);
     },
   );
 

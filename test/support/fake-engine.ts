@@ -164,6 +164,9 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
       const canceled = await catalog.records.requestCancel(actor.workspaceId, recordId);
       return found(canceled, 'record').record;
     },
+    async decideRestore(actor, recordId) {
+      return found(await catalog.records.find(actor.workspaceId, recordId), 'record');
+    },
     async receiveUpload(actor, fileName, content) {
       const chunks: Buffer[] = [];
       try {

@@ -95,6 +95,14 @@ export type DatabaseKind =
   /** An SQLite file. */
   | 'SQLITE';
 
+/** How a restore ended. Look at the database itself first: nothing checks what is said here. */
+export type DecideRestoreInput = {
+  /** The record of the restore. */
+  recordId: string;
+  /** The side the database is on. WHOLLY_NEW keeps the files of the bundle and removes those it replaced, WHOLLY_OLD puts those back. */
+  targetState: TargetState;
+};
+
 /** Which backup to delete. */
 export type DeleteBackupInput = {
   /** The backup. */
@@ -379,7 +387,7 @@ export type Role =
   | 'ADMIN'
   /** Makes, verifies and pins backups; cancels records. */
   | 'OPERATOR'
-  /** Everything. */
+  /** Everything; decides restores whose database cannot be asked. */
   | 'OWNER'
   /** Sees metadata. */
   | 'VIEWER';
@@ -658,7 +666,7 @@ export type RecordStateFragment = { id: string, kind: RecordKind, status: Record
 export type RecordFieldsFragment = { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
     | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
     | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-    | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+    | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
     | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
     | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
    | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
@@ -696,7 +704,7 @@ export type RecordsQueryVariables = Exact<{
 export type RecordsQuery = { records: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
           | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
           | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-          | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+          | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
           | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
           | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
          | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }> } };
@@ -709,7 +717,7 @@ export type RecordQueryVariables = Exact<{
 export type RecordQuery = { record: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
       | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
       | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-      | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+      | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
       | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
       | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
      | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null };
@@ -765,6 +773,19 @@ export type RestorePlanQuery = { restorePlan:
     | { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type DecideRestoreMutationVariables = Exact<{
+  input: DecideRestoreInput;
+}>;
+
+
+export type DecideRestoreMutation = { decideRestore:
+    | { __typename: 'DecideRestorePayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
    };
 
 export type RestoreBackupMutationVariables = Exact<{
@@ -1105,6 +1126,7 @@ export const RecordFieldsFragmentDoc = new TypedDocumentString(`
         name
         files
       }
+      decidedBy
       preRestoreBackup {
         id
         name
@@ -1843,6 +1865,7 @@ fragment RecordFields on Record {
         name
         files
       }
+      decidedBy
       preRestoreBackup {
         id
         name
@@ -1980,6 +2003,7 @@ fragment RecordFields on Record {
         name
         files
       }
+      decidedBy
       preRestoreBackup {
         id
         name
@@ -2267,6 +2291,70 @@ export const RestorePlanDocument = new TypedDocumentString(`
     field
   }
 }`) as unknown as TypedDocumentString<RestorePlanQuery, RestorePlanQueryVariables>;
+export const DecideRestoreDocument = new TypedDocumentString(`
+    mutation DecideRestore($input: DecideRestoreInput!) {
+  decideRestore(input: $input) {
+    __typename
+    ... on DecideRestorePayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<DecideRestoreMutation, DecideRestoreMutationVariables>;
 export const RestoreBackupDocument = new TypedDocumentString(`
     mutation RestoreBackup($input: RestoreBackupInput!) {
   restoreBackup(input: $input) {
