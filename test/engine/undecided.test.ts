@@ -155,12 +155,15 @@ describe('a restore into SQLite', () => {
   /** While true, the database is not to be asked. */
   let gone = false;
   let at: AtPoint = () => undefined;
+  /** What an answer of the database waits for. */
+  let silence: Promise<void> = Promise.resolve();
 
   beforeAll(() => begin(sqliteApplication));
   afterAll(end);
   beforeEach(async () => {
     gone = false;
     at = () => undefined;
+    silence = Promise.resolve();
     await wreck();
   });
   afterEach(() =>
@@ -178,6 +181,7 @@ describe('a restore into SQLite', () => {
           return {
             ...database,
             async outcome(ticket, signal) {
+              await silence;
               if (gone) throw new HoldfastError('SOURCE_UNREACHABLE', 'Nobody listens.');
               return await database.outcome(ticket, signal);
             },
@@ -314,6 +318,26 @@ describe('a restore into SQLite', () => {
         });
         expect(await application.content()).toEqual(wrecked);
       }, lying);
+    });
+
+    test('while recovery asks waits for the answer, and is refused when there is one', async () => {
+      await dieAt('after commit');
+      gone = true;
+      await withEngine(async (holdfast) => {
+        const { id } = await undecided(holdfast);
+        gone = false;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        silence = promise;
+        const { database } = application.definition;
+        await holdfast.engine.updateSource(holdfast.actor, sourceId, { database });
+        const decision = decide(holdfast, id, 'WHOLLY_OLD');
+        resolve();
+        await expect(decision).rejects.toMatchObject({
+          code: 'INVALID_INPUT',
+          message: expect.stringContaining('It has ended as SUCCEEDED.'),
+        });
+        expect(await application.content()).toEqual(bundled);
+      }, faulty);
     });
 
     test('is refused while it runs, here or on another server, and when it is not to be decided', async () => {

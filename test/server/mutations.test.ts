@@ -328,6 +328,73 @@ test('cancelRecord cancels what waits', async () => {
   });
 });
 
+describe('decideRestore', () => {
+  test('hands the decision to the engine and answers the record', async () => {
+    const { id, globalId } = await addRecord(server, { kind: 'RESTORE' });
+    const input = { recordId: globalId, targetState: 'WHOLLY_OLD' };
+    expect(await mutate('decideRestore', input, 'record { id kind }')).toEqual({
+      __typename: 'DecideRestorePayload',
+      record: { id: globalId, kind: 'RESTORE' },
+    });
+    expect(lastCall('decideRestore')?.slice(1)).toEqual([id, 'WHOLLY_OLD']);
+  });
+
+  test.each([
+    ['INVALID_INPUT', 'InvalidInputError'],
+    ['LOCK_HELD', 'LockHeldError'],
+  ] as const)('answers %s as %s', async (code, typename) => {
+    const { globalId } = await addRecord(server, { kind: 'RESTORE' });
+    const decide = server.engine.decideRestore;
+    server.engine.decideRestore = async () => {
+      throw new HoldfastError(code, 'refused', { hint: 'do this' });
+    };
+    const input = { recordId: globalId, targetState: 'WHOLLY_NEW' };
+    const answer = await mutate('decideRestore', input, 'record { id }');
+    server.engine.decideRestore = decide;
+    expect(answer).toMatchObject({ __typename: typename, code, message: 'refused', hint: 'do this' });
+  });
+
+  test('is for owners: an administrator is refused', async () => {
+    const { globalId } = await addRecord(server, { kind: 'RESTORE' });
+    const before = server.engine.calls.length;
+    const { data } = await server.ask(
+      `mutation ($id: ID!) { decideRestore(input: { recordId: $id, targetState: WHOLLY_OLD }) {
+        __typename ... on UserError { code } } }`,
+      { id: globalId },
+      server.keys.ADMIN,
+    );
+    expect(data).toEqual({ decideRestore: { __typename: 'ForbiddenError', code: 'FORBIDDEN' } });
+    expect(server.engine.calls).toHaveLength(before);
+  });
+
+  test('a restore says who decided it, and null when nobody had to', async () => {
+    const result = {
+      kind: 'RESTORE' as const,
+      targetState: 'WHOLLY_NEW' as const,
+      dryRun: false,
+      rolledBack: false,
+      proven: true,
+      rowsRestored: 1,
+      filesRestored: 0,
+      tables: [],
+      trees: [],
+      envFileRestored: false,
+      preRestoreBackupId: null,
+    };
+    const query = '{ record(id: "%") { result { ... on RestoreResult { targetState decidedBy } } } }';
+    for (const decidedBy of ['Grace', null]) {
+      const { id, globalId } = await addRecord(server, { kind: 'RESTORE' });
+      await server.opened.prisma.record.update({
+        where: { id },
+        data: { result: decidedBy === null ? result : { ...result, decidedBy } },
+      });
+      expect((await server.ask(query.replace('%', globalId))).data).toEqual({
+        record: { result: { targetState: 'WHOLLY_NEW', decidedBy } },
+      });
+    }
+  });
+});
+
 test('importBackup refuses an upload that is not there', async () => {
   const uploadId = encodeGlobalId('Upload', '00000000-0000-0000-0000-000000000000');
   expect(await mutate('importBackup', { uploadId }, 'record { id }')).toMatchObject({
