@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import type { DatabaseSettings, RecordRow } from '../../src/catalog/catalog.ts';
 import type { EngineParts } from '../../src/engine/parts.ts';
 import { HoldfastError } from '../../src/errors.ts';
+import { markerOf } from '../../src/source/database/sqlite/outcome.ts';
 import { restoreOf, TestEngine } from '../support/engine.ts';
 import { type Application, postgresApplication, sqliteApplication } from '../support/engine-application.ts';
 import { runKilled } from '../support/engine-kill.ts';
@@ -420,6 +421,22 @@ describe('a restore into SQLite', () => {
           result: { targetState: 'WHOLLY_NEW' },
         });
       });
+      expect(await application.content()).toEqual(bundled);
+    });
+
+    test('is decided all the same, and not looked for', async () => {
+      await dieAt('after commit');
+      let id = '';
+      await moved(async (holdfast) => {
+        id = (await undecided(holdfast)).id;
+        await decide(holdfast, id, 'WHOLLY_NEW');
+        expect(await holdfast.finished(id)).toMatchObject({
+          status: 'SUCCEEDED',
+          result: { targetState: 'WHOLLY_NEW', decidedBy: 'owner' },
+        });
+      });
+      // A file that comes back still has the mark, which no backup takes.
+      await application.execute(`DROP TABLE "${markerOf(id)}"`);
       expect(await application.content()).toEqual(bundled);
     });
 
