@@ -5,7 +5,7 @@
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemErrorCode } from '../errors.ts';
+import { HoldfastError, systemErrorCode } from '../errors.ts';
 import type { Database, RestoreTicket, SwapPlan } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
 import { syncDirectory } from './sync-directory.ts';
@@ -24,8 +24,21 @@ export interface RestoreJournal {
   readonly databasePath?: string;
 }
 
-/** Writes the journal, complete and durable when it resolves. */
+/** Writes the journal, complete and durable when it resolves. @throws HoldfastError STORAGE_FULL */
 export async function writeJournal(parts: EngineParts, journal: RestoreJournal): Promise<void> {
+  try {
+    await writeDurably(parts, journal);
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+    throw new HoldfastError('STORAGE_FULL', 'There is no room left for the journal of the restore.', {
+      hint: 'Free some space in the data directory.',
+      cause,
+    });
+  }
+}
+
+async function writeDurably(parts: EngineParts, journal: RestoreJournal): Promise<void> {
   const { journal: directory } = parts.directories;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const temporary = temporaryPath(parts, journal.recordId);

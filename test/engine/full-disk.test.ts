@@ -22,7 +22,7 @@ describe.skipIf(!canMount())('a full disk', () => {
 
   beforeAll(async () => {
     disk = smallDisk(8 * MIB);
-    for (const name of ['bundles', 'uploads', 'temporary', 'root']) await mkdir(join(disk.path, name));
+    for (const name of ['bundles', 'uploads', 'temporary', 'journal', 'root']) await mkdir(join(disk.path, name));
     faulty = await FaultyEngine.start((parts) => ({
       storage: openFilesystemStorage(join(disk.path, 'bundles')),
       trees: openFileTrees({ roots: [join(disk.path, 'root')] }),
@@ -30,6 +30,7 @@ describe.skipIf(!canMount())('a full disk', () => {
         ...parts.directories,
         uploads: join(disk.path, 'uploads'),
         temporary: join(disk.path, 'temporary'),
+        journal: join(disk.path, 'journal'),
       },
     }));
     const { holdfast } = faulty;
@@ -84,6 +85,21 @@ describe.skipIf(!canMount())('a full disk', () => {
     expect((await faulty.restore(restoreOf(backupId, { preRestoreBackup: 'NONE' }))).status).toBe(
       'SUCCEEDED',
     );
+  });
+
+  test('under the journal of a restore fails it STORAGE_FULL and leaves everything as it was', async () => {
+    await application.wreck();
+    const before = await application.content();
+    faulty.once('after ticket', () => disk.fill(0));
+    const record = await faulty.restore(restoreOf(backupId, { preRestoreBackup: 'NONE' }));
+    expect(record).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'STORAGE_FULL', phase: 'COMMIT', hint: expect.stringContaining('data directory') },
+      result: { targetState: 'WHOLLY_OLD' },
+    });
+    expect(await application.content()).toEqual(before);
+    expect(await filesOf('journal')).toEqual([]);
+    expect(await application.leftovers()).toEqual([]);
   });
 
   test('under a database that is loaded fails the restore STORAGE_FULL and leaves everything as it was', async () => {
