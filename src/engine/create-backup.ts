@@ -91,6 +91,8 @@ export async function catalogue(
   storageKey: string,
   { manifest, sizeBytes, checksum }: StoredBundle,
 ): Promise<BackupRow> {
+  const now = parts.now();
+  const made = new Date(manifest.createdAt);
   return await parts.catalog.backups.create({
     workspaceId: record.workspaceId,
     sourceId: record.sourceId,
@@ -102,7 +104,8 @@ export async function catalogue(
     formatVersion: FORMAT_VERSION,
     trigger: record.trigger,
     manifest,
-    createdAt: new Date(manifest.createdAt),
+    // A clock that ran ahead where a bundle was made must not make it the newest for years: rotation counts on it.
+    createdAt: made > now ? now : made,
   });
 }
 

@@ -243,6 +243,23 @@ describe('a good upload', () => {
     expect(await application.content()).toEqual(bundled);
   });
 
+  test('that claims to be made in the future counts as made when it was imported', async () => {
+    const { engine, actor, opened } = faulty.holdfast;
+    const content = forgeBundle([], {
+      manifest: (manifest) => ({ ...manifest, createdAt: '2999-01-01T00:00:00.000Z' }),
+    });
+    const before = Date.now();
+    const imported = await faulty.holdfast.finished(
+      await engine.importBackup(actor, await upload(content), sourceId),
+    );
+    const { createdAt } = await opened.prisma.backup.findUniqueOrThrow({
+      where: { id: imported.backupId ?? '' },
+    });
+    expect(createdAt.getTime()).toBeGreaterThanOrEqual(before);
+    expect(createdAt.getTime()).toBeLessThanOrEqual(Date.now());
+    await engine.deleteBackup(actor, imported.backupId ?? '');
+  });
+
   test('stays when its import fails in the catalog, and no bundle without a row does', async () => {
     const { engine, actor, parts } = faulty.holdfast;
     const { path } = await makeBackup();

@@ -22,7 +22,8 @@ describe.skipIf(!canMount())('a full disk', () => {
 
   beforeAll(async () => {
     disk = smallDisk(8 * MIB);
-    for (const name of ['bundles', 'uploads', 'temporary', 'journal', 'root']) await mkdir(join(disk.path, name));
+    for (const name of ['bundles', 'uploads', 'temporary', 'journal', 'root'])
+      await mkdir(join(disk.path, name));
     faulty = await FaultyEngine.start((parts) => ({
       storage: openFilesystemStorage(join(disk.path, 'bundles')),
       trees: openFileTrees({ roots: [join(disk.path, 'root')] }),
