@@ -1,9 +1,10 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import type { SourceDefinition } from '../../src/catalog/catalog.ts';
 import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres-database.ts';
 
 let holdfast: TestEngine;
 const selection = { ...EVERYTHING, envFile: true };
@@ -60,4 +61,58 @@ test.each(CHANGES)('%s makes an approved plan PLAN_CHANGED', async (_what, chang
     status: 'FAILED',
     error: { code: 'PLAN_CHANGED' },
   });
+});
+
+test('the globs of the source do not: those of the bundle decide, so the restore is the one that was approved', async () => {
+  const { engine, actor } = holdfast;
+  const tree = { name: 'uploads', path: file('uploads'), include: [], exclude: ['*.log'] };
+  const { id } = await engine.createSource(actor, {
+    name: 'Shop',
+    database: null,
+    excludedTables: [],
+    clearedColumns: [],
+    trees: [tree],
+    configTrees: [],
+    envFile: null,
+  });
+  await writeFile(file('uploads/a.log'), 'kept');
+  const { backupId } = await holdfast.backUp(id);
+  const request = { bundle: { backupId }, sourceId: null, selection: EVERYTHING };
+  const { hash } = await engine.restorePlan(actor, request, new AbortController().signal);
+  await engine.updateSource(actor, id, { trees: [{ ...tree, exclude: [] }] });
+  const restored = await holdfast.restore(restoreOf(backupId, { planHash: hash, preRestoreBackup: 'NONE' }));
+  expect(restored).toMatchObject({ status: 'SUCCEEDED', error: null });
+  expect(await readFile(file('uploads/a.log'), 'utf8')).toBe('kept');
+});
+
+test('another PostgreSQL database makes it PLAN_CHANGED, another user of the same one does not', async () => {
+  const { engine, actor } = holdfast;
+  const superuser = inject('postgresUrl');
+  const [one, other] = [await createTestDatabase(superuser), await createTestDatabase(superuser)];
+  try {
+    for (const database of [one, other]) await database.execute('CREATE TABLE log (id integer PRIMARY KEY)');
+    const { id } = await engine.createSource(actor, {
+      name: 'Shop',
+      database: { kind: 'POSTGRESQL', url: one.url },
+      excludedTables: [],
+      clearedColumns: [],
+      trees: [],
+      configTrees: [],
+      envFile: null,
+    });
+    const { backupId } = await holdfast.backUp(id);
+    const request = { bundle: { backupId }, sourceId: null, selection: EVERYTHING };
+    const { hash } = await engine.restorePlan(actor, request, new AbortController().signal);
+    const approved = restoreOf(backupId, { planHash: hash, preRestoreBackup: 'NONE', dryRun: true });
+    await engine.updateSource(actor, id, { database: { kind: 'POSTGRESQL', url: one.adminUrl } });
+    expect((await holdfast.restore(approved)).error).toBeNull();
+    await engine.updateSource(actor, id, { database: { kind: 'POSTGRESQL', url: other.url } });
+    expect(await holdfast.restore(approved)).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'PLAN_CHANGED' },
+    });
+  } finally {
+    await one.dispose();
+    await other.dispose();
+  }
 });
