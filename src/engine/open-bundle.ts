@@ -64,18 +64,19 @@ export async function openStored(
   { id: backupId, storageKey, name, missing }: BackupRow,
   signal: AbortSignal,
 ): Promise<RandomAccess> {
+  const file = await parts.storage.open(storageKey, signal).catch(async (error: unknown) => {
+    if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
+    await parts.catalog.backups.setMissing(backupId, true);
+    throw new HoldfastError('STORAGE_UNAVAILABLE', `The bundle ${name} is gone from the storage.`, {
+      hint: 'Put the file back, or choose another backup. The catalog marks this one as missing now.',
+      cause: error,
+    });
+  });
   try {
-    const file = await parts.storage.open(storageKey, signal);
     if (missing) await parts.catalog.backups.setMissing(backupId, false);
     return file;
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'NOT_FOUND') {
-      await parts.catalog.backups.setMissing(backupId, true);
-      throw new HoldfastError('STORAGE_UNAVAILABLE', `The bundle ${name} is gone from the storage.`, {
-        hint: 'Put the file back, or choose another backup. The catalog marks this one as missing now.',
-        cause: error,
-      });
-    }
+    await file.close();
     throw error;
   }
 }

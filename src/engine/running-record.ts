@@ -90,7 +90,14 @@ export class RunningRecord {
         finishedAt: this.#parts.now().toISOString(),
         progress: meter.state(status === 'SUCCEEDED'),
       };
-      await this.#write({ phases: this.#phasesWith(finished) }, 'PHASE_FINISHED', finished);
+      try {
+        await this.#write({ phases: this.#phasesWith(finished) }, 'PHASE_FINISHED', finished);
+      } catch (error) {
+        // The end of the record is written with its phases: none may stand in it as if it still ran.
+        const ended = status === 'SUCCEEDED' ? 'FAILED' : status;
+        this.#row = { ...this.#row, phases: this.#phasesWith({ ...finished, status: ended }) };
+        throw error;
+      }
     };
     let done: T;
     try {

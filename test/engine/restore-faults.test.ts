@@ -136,7 +136,8 @@ describe.each(KINDS)('a restore into %s and files', (kind, make) => {
         throw new Error('the catalog is busy');
       });
       const record = await faulty.restore(restoreOf(backupId, { preRestoreBackup: 'NONE' }));
-      expect(record).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL' } });
+      expect(record).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL', phase } });
+      expect(record.phases.at(-1)).toMatchObject({ name: phase, status: 'FAILED' });
       await expectOld(record);
       expect(await application.leftovers()).toEqual([]);
       // No transaction is left open: the application can write.
