@@ -128,7 +128,11 @@ class ZipBundleReader implements BundleReader {
     yield* hashed(entryContent(this.#file, zip, signal), entry.sha256, entry.entry);
   }
 
-  async verifyContent(onProgress: OnBundleProgress, signal: AbortSignal): Promise<ContentReport> {
+  async verifyContent(
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+    onDamage?: (entry: string, error: HoldfastError) => void,
+  ): Promise<ContentReport> {
     const report = { entries: 0, rows: 0, bytes: 0, files: 0 };
     const tell: OnBundleProgress = (progress) => {
       report.rows += progress.rows ?? 0;
@@ -136,12 +140,21 @@ class ZipBundleReader implements BundleReader {
       report.files += progress.files ?? 0;
       onProgress(progress);
     };
+    const goingOn = async (entry: string, check: Promise<void>): Promise<void> => {
+      try {
+        await check;
+      } catch (error) {
+        const told = error instanceof HoldfastError && error.code === 'INVALID_CHECKSUM';
+        if (onDamage === undefined || !told) throw error;
+        onDamage(entry, error);
+      }
+    };
     for await (const record of this.entries(signal)) {
       throwIfAborted(signal);
-      await this.#verifyEntry(record, tell, signal);
+      await goingOn(record.entry, this.#verifyEntry(record, tell, signal));
       report.entries++;
     }
-    await drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), signal));
+    await goingOn(RESTORE_GUIDE, drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), signal)));
     return report;
   }
 

@@ -3,6 +3,7 @@
  * GraphQL. The format itself is described in docs/bundle-format.md.
  */
 import type { Readable, Writable } from 'node:stream';
+import type { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type { EntryRecord, Manifest, ManifestDraft, ManifestTable } from './manifest.ts';
 
@@ -111,8 +112,15 @@ export interface BundleReader {
   readTable(table: ManifestTable, signal: AbortSignal): AsyncIterable<Buffer>;
   /** Content of a file entry, checked like {@link readTable}. */
   readFile(entry: EntryRecord, signal: AbortSignal): AsyncIterable<Buffer>;
-  /** Reads everything and checks everything. */
-  verifyContent(onProgress: OnBundleProgress, signal: AbortSignal): Promise<ContentReport>;
+  /**
+   * Reads everything and checks everything. With `onDamage` an entry whose content differs is told, and the check
+   * goes on with the next; without it the first one ends the check. What `onDamage` throws ends it too.
+   */
+  verifyContent(
+    onProgress: OnBundleProgress,
+    signal: AbortSignal,
+    onDamage?: (entry: string, error: HoldfastError) => void,
+  ): Promise<ContentReport>;
   /** Closes the underlying {@link RandomAccess}. Idempotent. */
   close(): Promise<void>;
 }

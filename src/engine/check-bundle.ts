@@ -69,6 +69,35 @@ export async function withCheckedBundle<T>(
   }
 }
 
+/**
+ * Phase CONTENT of a verification: goes on after an entry that is damaged, so that each is told, and fails at the end
+ * with the first.
+ */
+export async function inspectContent(
+  parts: EngineParts,
+  record: RunningRecord,
+  bundle: BundleFile,
+  onDamage: (entry: string, error: HoldfastError) => void,
+): Promise<ContentReport> {
+  const { signal } = record;
+  const file = await bundle.open(signal);
+  try {
+    return await record.phase('CONTENT', async (meter) => {
+      const reader = await parts.bundles.openReader(file, signal);
+      meter.expect({ bytes: contentBytes(reader) });
+      let first: HoldfastError | undefined;
+      const report = await reader.verifyContent(meter.add, signal, (entry, error) => {
+        first ??= error;
+        onDamage(entry, error);
+      });
+      if (first !== undefined) throw first;
+      return report;
+    });
+  } finally {
+    await file.close();
+  }
+}
+
 /** Content bytes as the manifest counts them, before compression. */
 function contentBytes(reader: BundleReader): number {
   const tables = reader.manifest.database?.tables.reduce((sum, table) => sum + table.bytes, 0) ?? 0;

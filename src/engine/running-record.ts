@@ -41,6 +41,8 @@ export class RunningRecord {
   /** Writes go out one after the other, so that sequence numbers and states agree. */
   #writes: Promise<unknown> = Promise.resolve();
   #savedAt = 0;
+  /** In which phase an error was thrown; a record may go on after a phase that failed. */
+  readonly #phaseOf = new WeakMap<object, PhaseName>();
 
   constructor(parts: EngineParts, row: RecordRow, signal: AbortSignal) {
     this.#parts = parts;
@@ -103,6 +105,7 @@ export class RunningRecord {
     try {
       done = await work(meter);
     } catch (error) {
+      if (error instanceof Error) this.#phaseOf.set(error, name);
       // What stopped the work decides what becomes of the record; a catalog that fails as well must not hide it.
       await close(this.signal.aborted ? 'CANCELED' : 'FAILED').catch((fault: unknown) => {
         this.#parts.log.warn({ err: fault, recordId: this.#row.id }, 'the end of a phase was not written');
@@ -173,7 +176,8 @@ export class RunningRecord {
   #describe(failure: unknown): RecordError {
     const known =
       failure instanceof HoldfastError ? failure : this.signal.aborted ? abortError(this.signal) : undefined;
-    const phase = this.#row.phases.findLast((candidate) => candidate.status !== 'SUCCEEDED')?.name ?? null;
+    const unfinished = this.#row.phases.findLast((candidate) => candidate.status !== 'SUCCEEDED')?.name;
+    const phase = (failure instanceof Error ? this.#phaseOf.get(failure) : undefined) ?? unfinished ?? null;
     if (known !== undefined) {
       return { code: known.code, phase, message: known.message, hint: known.hint ?? null };
     }

@@ -1,11 +1,12 @@
 /** verifyBackup: re-reads a stored bundle and says whether it still is what it was. */
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
+import { checkChecksum, inspectContent } from './check-bundle.ts';
 import type { Actor } from './engine.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
+import type { VerifyResult } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
 import type { RunningRecord } from './running-record.ts';
 
@@ -19,6 +20,9 @@ const VERDICT_CODES = new Set([
   'FORMAT_TOO_NEW',
   'FORMAT_TOO_OLD',
 ]);
+
+/** More faults than this are not told: the bundle is lost either way. */
+const MAX_PROBLEMS = 100;
 
 /** Queues a verification. @throws HoldfastError NOT_FOUND */
 export async function verifyBackup(
@@ -41,38 +45,45 @@ export async function verifyBackup(
   return record;
 }
 
-/** Executes a VERIFY record. A bundle that fails the check fails the record. */
+/** Executes a VERIFY record. A bundle that fails the check fails the record, which tells every fault it found. */
 export async function executeVerify(parts: EngineParts, record: RunningRecord): Promise<void> {
   const { backupId } = readRequest<VerifyRequest>(record.row);
   const bundle = await findBundle(parts, record.row.workspaceId, { backupId });
-  try {
-    await checkChecksum(record, bundle);
-    await parts.catalog.backups.setMissing(backupId, false);
-    const report = await withCheckedBundle(parts, record, bundle, async (_reader, found) => found);
-    const message = `${report.entries} entries and ${report.rows} rows are what they were.`;
-    await parts.catalog.backups.setVerification(backupId, parts.now(), 'PASSED', null);
-    record.setResult({
-      kind: 'VERIFY',
-      verdict: 'PASSED',
-      message,
-      entriesChecked: report.entries,
-      rowsChecked: report.rows,
-      bytesChecked: report.bytes,
-      problems: [],
-    });
-  } catch (error) {
-    if (error instanceof HoldfastError && VERDICT_CODES.has(error.code)) {
-      await parts.catalog.backups.setVerification(backupId, parts.now(), 'FAILED', error.message);
-      record.setResult({
-        kind: 'VERIFY',
-        verdict: 'FAILED',
-        message: error.message,
-        entriesChecked: 0,
-        rowsChecked: 0,
-        bytesChecked: 0,
-        problems: [{ entry: null, message: error.message }],
-      });
-    }
-    throw error;
-  }
+  const { backups } = parts.catalog;
+  const problems: VerifyResult['problems'] = [];
+  let first: HoldfastError | undefined;
+  const note = (error: HoldfastError, entry: string | null): void => {
+    first ??= error;
+    if (!problems.some(({ message }) => message === error.message))
+      problems.push({ entry, message: error.message });
+  };
+  await checkChecksum(record, bundle).catch((error: unknown) => note(verdict(error), null));
+  await backups.setMissing(backupId, false);
+  // Also when the whole is not what it was: its entries tell what of it is damaged.
+  const report = await inspectContent(parts, record, bundle, (entry, error) => {
+    note(error, entry);
+    if (problems.length >= MAX_PROBLEMS) throw error;
+  }).catch((error: unknown) => {
+    note(verdict(error), null);
+    return { entries: 0, rows: 0, bytes: 0 };
+  });
+  const message = first?.message ?? `${report.entries} entries and ${report.rows} rows are what they were.`;
+  const passed = first === undefined ? 'PASSED' : 'FAILED';
+  await backups.setVerification(backupId, parts.now(), passed, first?.message ?? null);
+  record.setResult({
+    kind: 'VERIFY',
+    verdict: passed,
+    message,
+    entriesChecked: report.entries,
+    rowsChecked: report.rows,
+    bytesChecked: report.bytes,
+    problems,
+  });
+  if (first !== undefined) throw first;
+}
+
+/** The error, when it is about the bundle; any other ends the verification without a verdict. */
+function verdict(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError && VERDICT_CODES.has(error.code)) return error;
+  throw error;
 }

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { forgeBundle } from '../bundle/zip-builder.ts';
+import { type ForgedFile, forgeBundle, forgedFile, sha256 } from '../bundle/zip-builder.ts';
 import { EVERYTHING, restoreOf } from '../support/engine.ts';
 import { type Application, sqliteApplication } from '../support/engine-application.ts';
 import { FaultyEngine } from '../support/faulty-engine.ts';
@@ -83,6 +83,71 @@ describe('a stored bundle that was damaged', () => {
     // A corrupt bundle can still be deleted.
     await engine.deleteBackup(actor, backupId);
     await expect(readFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  /** Puts a bundle in the place of a stored one, and lets the catalog think that it always was there. */
+  async function replaced(content: Buffer): Promise<string> {
+    const { backupId, path } = await makeBackup();
+    await writeFile(path, content);
+    await faulty.holdfast.opened.prisma.backup.update({
+      where: { id: backupId },
+      data: { sizeBytes: BigInt(content.length), checksum: sha256(content) },
+    });
+    return backupId;
+  }
+
+  const damagedFile = (name: string): ForgedFile =>
+    forgedFile(`files/app/${name}`, name, {}, { sha256: '0'.repeat(64) });
+
+  test('in several entries is told of each, and restored from none', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const good = forgedFile('files/app/b', 'b');
+    const backupId = await replaced(forgeBundle([damagedFile('a'), good, damagedFile('c')]));
+    const verified = await faulty.holdfast.finished(await engine.verifyBackup(actor, backupId));
+    const told = ['a', 'c'].map((name) => ({
+      entry: `files/app/${name}`,
+      message: expect.stringContaining(`files/app/${name} does not match its SHA-256`),
+    }));
+    expect(verified).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'INVALID_CHECKSUM', phase: 'CONTENT', message: told[0]?.message },
+      result: { verdict: 'FAILED', problems: told },
+    });
+    expect(verified.phases.map(({ name, status }) => [name, status])).toEqual([
+      ['CHECKSUM', 'SUCCEEDED'],
+      ['CONTENT', 'FAILED'],
+    ]);
+    expect(await backupRow(backupId)).toMatchObject({ lastVerdict: 'FAILED' });
+    expect(
+      await faulty.restore(restoreOf(backupId, { ...noSnapshot, sourceId, allowForeignSource: true })),
+    ).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_CHECKSUM', phase: 'CONTENT' } });
+    await engine.deleteBackup(actor, backupId);
+  });
+
+  test('in more entries than anybody reads is told of a hundred', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const names = Array.from({ length: 150 }, (_, n) => String(1000 + n));
+    const backupId = await replaced(forgeBundle(names.map(damagedFile)));
+    const { result } = await faulty.holdfast.finished(await engine.verifyBackup(actor, backupId));
+    expect((result as { problems: unknown[] }).problems).toHaveLength(100);
+    expect(await backupRow(backupId)).toMatchObject({ lastVerdict: 'FAILED' });
+    await engine.deleteBackup(actor, backupId);
+  });
+
+  test('behind the catalog is told with the entries that are damaged', async () => {
+    const { engine, actor } = faulty.holdfast;
+    const backupId = await replaced(forgeBundle([damagedFile('a')]));
+    await faulty.holdfast.opened.prisma.backup.update({
+      where: { id: backupId },
+      data: { checksum: '0'.repeat(64) },
+    });
+    const verified = await faulty.holdfast.finished(await engine.verifyBackup(actor, backupId));
+    expect(verified).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'INVALID_CHECKSUM', phase: 'CHECKSUM' },
+      result: { problems: [{ entry: null }, { entry: 'files/app/a' }] },
+    });
+    await engine.deleteBackup(actor, backupId);
   });
 
   test('by deleting it behind the catalog is marked missing, and found again by the next that reads it', async () => {

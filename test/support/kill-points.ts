@@ -88,9 +88,9 @@ function bundlesWithPoints(bundles: BundleFormat, at: AtPoint): BundleFormat {
         entries: (entriesSignal) => reader.entries(entriesSignal),
         readTable: (table, tableSignal) => reader.readTable(table, tableSignal),
         readFile: (entry, fileSignal) => reader.readFile(entry, fileSignal),
-        async verifyContent(onProgress, verifySignal) {
+        async verifyContent(onProgress, verifySignal, onDamage) {
           await at('in content');
-          return await reader.verifyContent(onProgress, verifySignal);
+          return await reader.verifyContent(onProgress, verifySignal, onDamage);
         },
         close: () => reader.close(),
       };
