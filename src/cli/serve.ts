@@ -4,6 +4,8 @@ import { type App, startApp } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
 import { HoldfastError } from '../errors.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 /** What a supervisor reads to find a server that has just started. */
 interface ReadyFile {
   readonly url: string;
@@ -17,8 +19,11 @@ interface ReadyFile {
  */
 export async function serve(options: { readonly readyFile: string | undefined }): Promise<void> {
   const signalled = new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    const first = (): void => {
+      for (const name of SIGNALS) process.removeListener(name, first);
+      resolve();
+    };
+    for (const name of SIGNALS) process.on(name, first);
   });
   const config = readConfig();
   const app = await startApp(config);
@@ -50,7 +55,9 @@ async function writeReadyFile(file: string, app: App): Promise<void> {
   };
   const temporary = `${file}.tmp`;
   try {
-    await writeFile(temporary, JSON.stringify(ready), { mode: 0o600 });
+    // A file that is there already would keep its own mode, and the key is in it.
+    await rm(temporary, { force: true });
+    await writeFile(temporary, JSON.stringify(ready), { mode: 0o600, flag: 'wx' });
     await rename(temporary, file);
   } catch (cause) {
     await rm(temporary, { force: true });

@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,6 +113,16 @@ test('the key is shown even when the ready file cannot be written', async () => 
   expect(code).toBe(1);
   expect(stdout).toMatch(KEY);
   expect(stderr).toMatch(/^STORAGE_UNAVAILABLE: The ready file/);
+});
+
+test('the ready file, which holds the key, is readable by its owner alone whatever lay in its way', async () => {
+  const ready = join(directory, 'ready.json');
+  await writeFile(`${ready}.tmp`, 'left behind', { mode: 0o644 });
+  const server = start(['serve', '--ready-file', ready]);
+  await expect.poll(() => existsSync(ready), { timeout: 30_000 }).toBe(true);
+  expect((await stat(ready)).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(await readFile(ready, 'utf8'))).toMatchObject({ apiKey: expect.stringMatching(KEY) });
+  expect(await ended(server, 'SIGTERM')).toBe(0);
 });
 
 test('new-key makes a further key of the owner beside a running server, without its instance key', async () => {

@@ -107,13 +107,16 @@ function compileParts(glob: string, spelling: string): readonly Part[] {
   const names = spelling.split('/');
   if (names.includes('..')) refuse(glob, 'it leaves the tree');
   if (spelling.startsWith('/')) refuse(glob, 'it is absolute');
-  return names
-    .filter((name) => name !== '')
-    .flatMap((name): Part[] => {
-      if (/^\*{2,}$/.test(name)) return [ANY_DEPTH];
-      // `**.log` is a log at any depth.
-      return name.startsWith('**') ? [ANY_DEPTH, compileName(glob, name)] : [compileName(glob, name)];
-    });
+  return (
+    names
+      // No name of a tree is "."; a glob that asks for one would match nothing and never say so.
+      .filter((name) => name !== '' && name !== '.')
+      .flatMap((name): Part[] => {
+        if (/^\*{2,}$/.test(name)) return [ANY_DEPTH];
+        // `**.log` is a log at any depth.
+        return name.startsWith('**') ? [ANY_DEPTH, compileName(glob, name)] : [compileName(glob, name)];
+      })
+  );
 }
 
 /** Matches `parts` against the path or its beginning. Only the last `**` is ever tried again, which is enough. */

@@ -63,9 +63,13 @@ describe('globs of a tree', () => {
   });
 
   it('globs that cannot mean anything here are refused', () => {
-    for (const glob of ['', '/', '/etc', '../x', 'a/../b', '!keep', 'x'.repeat(1001)]) {
+    for (const glob of ['', '.', './.', '/', '/etc', '../x', 'a/../b', '!keep', 'x'.repeat(1001)]) {
       expect(() => selectBy([glob], []), glob).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
     }
+  });
+
+  it('a "." between slashes changes nothing', () => {
+    expect(selectBy(['./docs/./a'], []).takes('docs/a')).toBe(true);
   });
 
   it('globs that could take minutes to match are refused, by name', () => {
