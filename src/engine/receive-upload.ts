@@ -75,7 +75,9 @@ export async function expireUploads(parts: EngineParts): Promise<void> {
 export async function sweepUploads(parts: EngineParts): Promise<void> {
   const { uploads } = parts.directories;
   const tooOld = parts.now().getTime() - 2 * UPLOAD_LIFETIME_MS;
+  const inUse = await uploadsInUse(parts);
   for (const name of await readdir(uploads)) {
+    if (inUse.has(name)) continue;
     const path = join(uploads, name);
     const owner = PART.exec(name)?.[1];
     const abandoned =

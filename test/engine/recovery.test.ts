@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -194,6 +195,40 @@ describe('recovery', () => {
     );
     expect(await readdir(uploads)).toEqual([piece('this-host/1/alive')]);
     await rm(join(uploads, piece('this-host/1/alive')));
+  });
+
+  test('removes an old upload that the catalog does not know, and none that a record still reads', async () => {
+    const uploads = join(home, 'data/uploads');
+    const [forgotten, inUse] = [randomUUID(), randomUUID()];
+    const longAgo = new Date(Date.now() - 72 * 60 * 60 * 1000);
+    let recordId = '';
+    await withEngine(async (holdfast) => {
+      for (const name of [forgotten, inUse]) {
+        await writeFile(join(uploads, name), 'x');
+        await utimes(join(uploads, name), longAgo, longAgo);
+      }
+      const row = await holdfast.parts.catalog.records.create({
+        workspaceId: holdfast.actor.workspaceId,
+        kind: 'IMPORT',
+        trigger: 'MANUAL',
+        requestedBy: 'owner',
+        request: { uploadId: inUse, storageKey: 'none/none.zip' },
+      });
+      recordId = row.id;
+      await holdfast.opened.prisma.record.update({
+        where: { id: row.id },
+        data: {
+          status: 'RUNNING',
+          leaseOwner: 'elsewhere/1/1',
+          leaseUntil: new Date(Date.now() + 600_000),
+        },
+      });
+    });
+    await withEngine(async (holdfast) => {
+      expect(await readdir(uploads)).toEqual([inUse]);
+      await holdfast.opened.prisma.record.delete({ where: { id: recordId } });
+    });
+    await rm(join(uploads, inUse));
   });
 
   test('finishes a deletion that was begun, and one that cannot be does not stop the rest', async () => {
