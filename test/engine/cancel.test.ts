@@ -81,7 +81,7 @@ describe.each(MOMENTS)('a record that is canceled %s', (moment) => {
     const stopped = await faulty.restore(restoreOf(backupId));
     expect(stopped).toMatchObject({
       status: 'FAILED',
-      error: { code: 'INVALID_INPUT', message: 'The snapshot before the restore was canceled.' },
+      error: { code: 'CANCELED', message: 'The snapshot before the restore was canceled.' },
       result: { targetState: 'WHOLLY_OLD' },
     });
     expect(await application.content()).toEqual(before);
