@@ -22,6 +22,8 @@ let bundled: unknown;
 let wrecked: unknown;
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+/** How long a condition may take on a busy machine. */
+const patience = { timeout: 25_000 };
 const without = { preRestoreBackup: 'NONE' } as const;
 
 beforeAll(() => {
@@ -216,18 +218,20 @@ describe('a restore into SQLite', () => {
           };
           const { id } = await engine.restoreBackup(actor, restoreOf(backupId, without));
           await expect
-            .poll(async () => (await holdfast.record(id)).warnings, { timeout: 20_000 })
+            .poll(async () => (await holdfast.record(id)).warnings, patience)
             .toEqual([expect.stringContaining('Nobody listens.')]);
           at = () => undefined;
           gone = false;
           // The same address is as good as a new one: it is asked again.
           const { database } = application.definition;
           await expect
-            .poll(() =>
-              engine.updateSource(actor, sourceId, { database }).then(
-                () => 'asked',
-                () => 'running',
-              ),
+            .poll(
+              () =>
+                engine.updateSource(actor, sourceId, { database }).then(
+                  () => 'asked',
+                  () => 'running',
+                ),
+              patience,
             )
             .toBe('asked');
           const ended = await holdfast.finished(id);
@@ -299,7 +303,7 @@ describe('a restore into SQLite', () => {
         };
         await decide(holdfast, id, 'WHOLLY_OLD');
         await expect
-          .poll(async () => (await holdfast.record(id)).warnings)
+          .poll(async () => (await holdfast.record(id)).warnings, patience)
           .toContainEqual(expect.stringContaining('The disk is not there.'));
         await expect(decide(holdfast, id, 'WHOLLY_NEW')).rejects.toMatchObject({
           code: 'INVALID_INPUT',
@@ -446,7 +450,7 @@ describe('a restore into SQLite', () => {
         const { id } = await undecided(holdfast);
         await holdfast.engine.updateSource(holdfast.actor, sourceId, { database: { kind: 'SQLITE', path } });
         await expect
-          .poll(async () => (await holdfast.record(id)).warnings)
+          .poll(async () => (await holdfast.record(id)).warnings, patience)
           .toContainEqual(expect.stringContaining('no mark of the restore'));
         await decide(holdfast, id, 'WHOLLY_OLD');
         expect(await holdfast.finished(id)).toMatchObject({ result: { targetState: 'WHOLLY_OLD' } });
