@@ -24,7 +24,7 @@ export interface Log {
 
 /** Tells who works on a record, and whether they still live. */
 export interface ProcessIdentity {
-  /** `<host>/<pid>/<start>`, unique to this process. */
+  /** `<host>@<pid namespace>/<pid>/<start>`, unique to this process. */
   readonly owner: string;
   /** True when `owner` was a process of this host that certainly runs no more. */
   isDead(owner: string): boolean;
