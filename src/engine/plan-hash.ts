@@ -70,5 +70,8 @@ async function addressOf(parts: EngineParts, settings: DatabaseSettings): Promis
   if (settings.kind === 'SQLITE') return [settings.kind, await parts.trees.realPath(settings.path)];
   const url = new URL(settings.url);
   const parameters = ['host', 'port', 'dbname'].map((name) => url.searchParams.get(name));
-  return [settings.kind, url.hostname, url.port || '5432', url.pathname, parameters];
+  // Without a name the database is the one that is named like the user.
+  const named = url.pathname.length > 1 || url.searchParams.has('dbname');
+  const user = named ? null : [url.username, url.searchParams.get('user')];
+  return [settings.kind, url.hostname, url.port || '5432', url.pathname, parameters, user];
 }

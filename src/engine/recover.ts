@@ -13,7 +13,7 @@ import { hashFile } from './check-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
 import { removeBackup } from './delete-backup.ts';
 import { died } from './died.ts';
-import { dropUpload, type ImportRequest } from './import-backup.ts';
+import { dropUpload, type ImportRequest, uploadsInUse } from './import-backup.ts';
 import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
 import { expireUploads, sweepUploads } from './receive-upload.ts';
@@ -147,8 +147,9 @@ async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void>
       await sayWhatItWaitsFor(record, error);
       throw error;
     }
-    // A storage that cannot be asked may hold the finished bundle.
-    if (error instanceof HoldfastError && error.code === 'STORAGE_UNAVAILABLE') throw error;
+    // A storage that cannot be asked may hold the finished bundle. A rotation has done what it could.
+    const mayBeStored = row.kind === 'CREATE' || row.kind === 'IMPORT';
+    if (mayBeStored && error instanceof HoldfastError && error.code === 'STORAGE_UNAVAILABLE') throw error;
     failure = error;
   }
   await rm(join(parts.directories.temporary, row.id), { recursive: true, force: true });
@@ -218,7 +219,7 @@ async function recoverImport(parts: EngineParts, row: RecordRow): Promise<Holdfa
     await parts.storage.sweep(storageKey, signal);
     return died(row, 'Nothing was imported; the upload is still there.', 'Import it again.');
   }
-  await dropUpload(parts, uploadId);
+  if (!(await uploadsInUse(parts, row.id)).has(uploadId)) await dropUpload(parts, uploadId);
   return died(
     row,
     `The bundle was catalogued as ${backup.name}, though.`,

@@ -2,6 +2,7 @@
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
+import { admit } from './admission.ts';
 import { applyRestore } from './apply-restore.ts';
 import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import type { Actor, RestoreBackupRequest } from './engine.ts';
@@ -20,9 +21,6 @@ export type RestoreRequest = RestoreBackupRequest & { readonly sourceId: string 
 
 /** The largest wait for a lock of the application, milliseconds: ten minutes. */
 const MAX_LOCK_TIMEOUT_MS = 600_000;
-
-/** Restores of one process are admitted one after the other, so that two at once cannot both see a free lock. */
-let admission: Promise<unknown> = Promise.resolve();
 
 /**
  * Takes the source's lock and starts a restore.
@@ -45,14 +43,10 @@ export async function restoreBackup(
   if (bundle.sourceId !== null && bundle.sourceId !== target.id && !request.allowForeignSource) {
     throw foreignSource(bundle.name, target.name);
   }
-  const admitted = admission.then(() =>
-    admit(parts, runner, actor, bundle, { ...request, sourceId: target.id }),
-  );
-  admission = admitted.catch(() => undefined);
-  return await admitted;
+  return await admit(() => queueRestore(parts, runner, actor, bundle, { ...request, sourceId: target.id }));
 }
 
-async function admit(
+async function queueRestore(
   parts: EngineParts,
   runner: RecordRunner,
   actor: Actor,

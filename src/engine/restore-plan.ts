@@ -72,7 +72,8 @@ export async function prepareRestore(
   // Links may have changed since the source was made.
   await refuseOverlaps(parts, source);
   // A snapshot from before a restore puts back what was there, runtime references included.
-  const target = manifest.trigger === 'PRE_RESTORE' ? { ...source, clearedColumns: [] } : source;
+  const isUndo = manifest.trigger === 'PRE_RESTORE' && manifest.source.id === source.id;
+  const target = isUndo ? { ...source, clearedColumns: [] } : source;
   const { tables, live, fits, ...database } = await planTables(parts, target, manifest, selection, signal);
   const trees = await planTrees(parts, reader, target, selection, signal);
   const envFile = await planEnvFile(target, manifest, selection);

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseSettings, RecordRow, SourceDefinition, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { FileTree } from '../source/source.ts';
+import { admit } from './admission.ts';
 import type { Actor } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { isHeldElsewhere } from './lease.ts';
@@ -43,12 +44,15 @@ export async function updateSource(
   const before = { name, database, excludedTables, clearedColumns, trees, configTrees, envFile };
   const definition: SourceDefinition = { ...before, ...change };
   // A restore that dies finds its files and its database again through the source it began with.
-  const restoring = (await parts.catalog.records.unfinished()).find(
-    (record) => record.sourceId === id && record.kind === 'RESTORE',
-  );
+  const restoring = await restoreOf(parts, id);
   if (restoring === undefined) {
     await check(parts, definition);
-    return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+    return await admit(async () => {
+      // The check takes its time, and a restore may have begun meanwhile.
+      const begun = await restoreOf(parts, id);
+      if (begun !== undefined) throw busyWith(begun, name, 'change');
+      return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+    });
   }
   if (!(await isLeftOpen(parts, runner, restoring))) throw busyWith(restoring, name, 'change');
   if (!onlyReachesElsewhere(before, definition)) throw waitsForItsDatabase(restoring, name);
@@ -62,9 +66,18 @@ export async function updateSource(
 /** @throws HoldfastError NOT_FOUND, LOCK_HELD */
 export async function deleteSource(parts: EngineParts, actor: Actor, id: string): Promise<void> {
   const source = await requireSource(parts, actor.workspaceId, id);
-  const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
-  if (busy !== undefined) throw busyWith(busy, source.name, 'delete');
-  await parts.catalog.sources.delete(actor.workspaceId, id);
+  await admit(async () => {
+    const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
+    if (busy !== undefined) throw busyWith(busy, source.name, 'delete');
+    await parts.catalog.sources.delete(actor.workspaceId, id);
+  });
+}
+
+/** The restore of a source that has not ended. */
+async function restoreOf(parts: EngineParts, sourceId: string): Promise<RecordRow | undefined> {
+  return (await parts.catalog.records.unfinished()).find(
+    (record) => record.sourceId === sourceId && record.kind === 'RESTORE',
+  );
 }
 
 function busyWith(record: RecordRow, sourceName: string, then: string): HoldfastError {

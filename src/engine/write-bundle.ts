@@ -44,10 +44,17 @@ async function openSnapshot(
 ): Promise<DatabaseSnapshot | undefined> {
   const { database } = source;
   if (database === null || !content.database) return undefined;
-  return await record.phase(
-    'SNAPSHOT',
-    async () => await (await openDatabase(parts, database)).openSnapshot(record.signal),
-  );
+  let snapshot: DatabaseSnapshot | undefined;
+  try {
+    return await record.phase('SNAPSHOT', async () => {
+      snapshot = await (await openDatabase(parts, database)).openSnapshot(record.signal);
+      return snapshot;
+    });
+  } catch (error) {
+    // The end of the phase may fail too, when the catalog does.
+    await snapshot?.close();
+    throw error;
+  }
 }
 
 /** Everything the manifest says that the writer does not know, gathered while the entries go in. */

@@ -1,9 +1,7 @@
 /** Writes trees of files into a bundle, as they are found on one walk. */
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BundleFile, BundleWriter } from '../bundle/bundle.ts';
 import type { ManifestTree } from '../bundle/manifest.ts';
-import { HoldfastError, systemErrorCode } from '../errors.ts';
+import { HoldfastError } from '../errors.ts';
 import type { FileTree, SkippedEntry } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProgressMeter } from './progress-meter.ts';
@@ -40,9 +38,11 @@ interface TreeWriting {
 }
 
 async function writeTree(writing: TreeWriting, { area, tree }: SelectedTree): Promise<ManifestTree> {
-  const { parts, record, writer, meter, signal } = writing;
-  const skipped = (entry: SkippedEntry): void =>
+  const { parts, record, complete, writer, meter, signal } = writing;
+  const skipped = (entry: SkippedEntry): void => {
+    if (complete && entry.unread === true) throw notKept(tree, entry);
     record.warn(`${tree.name}/${entry.path} was left out: ${entry.reason}`);
+  };
   let fileCount = 0;
   let bytes = 0;
   for await (const entry of parts.trees.walk(tree, skipped, signal)) {
@@ -66,36 +66,24 @@ async function writeTree(writing: TreeWriting, { area, tree }: SelectedTree): Pr
 
 /** Its size; undefined when it was left out. */
 async function writeFile(
-  { parts, record, complete, writer, meter, signal }: TreeWriting,
+  { parts, record, writer, meter, signal }: TreeWriting,
   tree: FileTree,
   file: BundleFile,
   skipped: (entry: SkippedEntry) => void,
 ): Promise<number | undefined> {
   const opened = await parts.trees.open(tree, file.path, skipped, signal);
-  if (opened === undefined) {
-    if (complete) await requireVanished(tree, file.path);
-    return undefined;
-  }
+  if (opened === undefined) return undefined;
   const { sizeBytes } = await writer.addFile(file, opened.content, meter.add, signal);
   const changed = await opened.changedWhileRead();
   if (changed !== undefined) record.warn(`${tree.name}/${file.path} changed while it was read: ${changed}`);
   return sizeBytes;
 }
 
-/** A backup that has to be complete may pass over what vanished, and nothing else. */
-async function requireVanished(tree: FileTree, path: string): Promise<void> {
-  try {
-    await lstat(join(tree.path, path));
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return;
-  }
-  throw new HoldfastError(
-    'SOURCE_UNREACHABLE',
-    `${tree.name}/${path} cannot be read, so it cannot be kept.`,
-    {
-      hint: 'Give the user that runs Holdfast permission to read it.',
-    },
-  );
+/** A backup that has to be complete may pass over what vanished or holds nothing, and nothing else. */
+function notKept(tree: FileTree, { path, reason }: SkippedEntry): HoldfastError {
+  return new HoldfastError('SOURCE_UNREACHABLE', `${tree.name}/${path} cannot be kept: ${reason}.`, {
+    hint: 'Give the user that runs Holdfast permission to read it.',
+  });
 }
 
 /** A first walk, for the fraction alone; what it cannot see the second one will tell. */

@@ -209,6 +209,8 @@ export type TreeEntry = {
 export interface SkippedEntry {
   readonly path: string;
   readonly reason: string;
+  /** It is there and holds something, but could not be read: whoever replaces the tree would lose it. */
+  readonly unread?: boolean;
 }
 
 /** A file that is backed up for its settings; off unless asked for, since it holds secrets. */

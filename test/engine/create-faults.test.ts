@@ -128,6 +128,22 @@ describe('a database that cannot be read', () => {
   });
 });
 
+test('a catalog that fails right after the snapshot was opened leaves no snapshot open', async () => {
+  const { holdfast } = faulty;
+  const app = await postgresApplication(join(holdfast.root, 'failing'), inject('postgresUrl'));
+  try {
+    const source = await holdfast.engine.createSource(holdfast.actor, { ...app.definition, name: 'Failing' });
+    faulty.once('before PHASE_FINISHED SNAPSHOT', () => {
+      throw new Error('the catalog is busy');
+    });
+    expect(await faulty.create(source.id)).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL' } });
+    // What a snapshot holds on to cannot be dropped.
+    await app.execute("SET lock_timeout = '5s'; DROP TABLE book");
+  } finally {
+    await app.dispose();
+  }
+});
+
 describe('a file that changes while it is backed up', () => {
   test('and vanishes is left out, with a warning that names it', async () => {
     await writeFile(join(uploads, 'vanishing.txt'), 'x');

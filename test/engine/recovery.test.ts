@@ -231,6 +231,34 @@ describe('recovery', () => {
     await rm(join(uploads, inUse));
   });
 
+  test('ends a rotation of which something cannot be deleted, and tells it', async () => {
+    let id = '';
+    await withEngine(async (holdfast) => {
+      const { backupId: pinned } = await holdfast.backUp(sourceId);
+      await holdfast.engine.pinBackup(holdfast.actor, pinned, true);
+      const verdict = { backupId: pinned, backupName: 'x', keep: false, reason: 'no rule', failure: null };
+      const row = await holdfast.parts.catalog.records.create({
+        workspaceId: holdfast.actor.workspaceId,
+        kind: 'ROTATE',
+        trigger: 'MANUAL',
+        sourceId,
+        requestedBy: 'owner',
+        request: { verdicts: [verdict] },
+      });
+      id = row.id;
+      await holdfast.opened.prisma.record.update({
+        where: { id },
+        data: { status: 'RUNNING', leaseOwner: DEAD, leaseUntil: new Date(0) },
+      });
+    });
+    await withEngine(async (holdfast) => {
+      expect(await holdfast.record(id)).toMatchObject({
+        status: 'FAILED',
+        result: { deleted: 0, verdicts: [{ failure: 'It was pinned meanwhile.' }] },
+      });
+    });
+  });
+
   test('finishes a deletion that was begun, and one that cannot be does not stop the rest', async () => {
     let kept = '';
     let gone = '';

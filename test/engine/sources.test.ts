@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SourceDefinition } from '../../src/catalog/catalog.ts';
 import { refuseOverlaps } from '../../src/engine/overlaps.ts';
-import { TestEngine } from '../support/engine.ts';
+import { restoreOf, TestEngine } from '../support/engine.ts';
 
 let holdfast: TestEngine;
 let app: string;
@@ -93,5 +93,46 @@ test('globs that can never be used are refused when the source is made', async (
     await expect(create({ configTrees: [treeOf(app, [glob])] }), glob).rejects.toMatchObject({
       code: 'INVALID_INPUT',
     });
+  }
+});
+
+test('a source does not change under a restore that began while the change was checked', async () => {
+  const gate = Promise.withResolvers<void>();
+  let whileChecked: (() => Promise<unknown>) | undefined;
+  const other = await TestEngine.start(({ trees, bundles }) => ({
+    trees: {
+      ...trees,
+      async check(path, expects) {
+        await trees.check(path, expects);
+        const begin = whileChecked;
+        whileChecked = undefined;
+        await begin?.();
+      },
+    },
+    bundles: {
+      createWriter: (options) => bundles.createWriter(options),
+      async openReader(...order) {
+        await gate.promise;
+        return await bundles.openReader(...order);
+      },
+    },
+  }));
+  try {
+    const path = join(other.root, 'uploads');
+    await mkdir(path);
+    const { id } = await other.engine.createSource(other.actor, sourceOf({ trees: [treeOf(path)] }));
+    const { backupId } = await other.backUp(id);
+    let restore: string | undefined;
+    whileChecked = async () => {
+      restore = (await other.engine.restoreBackup(other.actor, restoreOf(backupId))).id;
+    };
+    await expect(other.engine.updateSource(other.actor, id, { name: 'Other' })).rejects.toMatchObject({
+      code: 'LOCK_HELD',
+    });
+    gate.resolve();
+    expect(await other.finished(restore ?? '')).toMatchObject({ status: 'SUCCEEDED' });
+  } finally {
+    gate.resolve();
+    await other.remove();
   }
 });

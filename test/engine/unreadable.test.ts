@@ -27,10 +27,12 @@ describe('a file that may not be read', () => {
       error: {
         code: 'SOURCE_UNREACHABLE',
         phase: 'PRE_RESTORE_BACKUP',
-        message: expect.stringContaining('uploads/secret.txt cannot be read, so it cannot be kept'),
+        message: expect.stringContaining('uploads/secret.txt cannot be kept: it cannot be read'),
       },
     });
     expect(report.afterRequired).toBe('new');
+    // Its bytes stand in the message as surrogates; no path may be made of that.
+    expect(report.oddName).toMatchObject({ status: 'FAILED', error: { phase: 'PRE_RESTORE_BACKUP' } });
   });
 
   test('is replaced by a restore that keeps what it can, which says what its snapshot is without', () => {

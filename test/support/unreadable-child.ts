@@ -20,6 +20,8 @@ export interface UnreadableReport {
   readonly backup: Outcome;
   /** Over the file that could not be read, from a bundle that holds it. */
   readonly required: Outcome;
+  /** The same with a file whose name is no UTF-8. */
+  readonly oddName: Outcome;
   /** What the tree held after that. */
   readonly afterRequired: string;
   readonly bestEffort: Outcome;
@@ -48,11 +50,17 @@ try {
     configTrees: [],
     envFile: null,
   });
+  const odd = Buffer.concat([Buffer.from(join(uploads, 'odd')), Buffer.from([0xff])]);
+  await writeFile(odd, 'old');
   const { backupId } = await holdfast.backUp(id);
+  await chmod(odd, 0o000);
+  const oddName = outcome(await holdfast.restore(restoreOf(backupId)));
+  await chmod(odd, 0o600);
   await writeFile(plain, 'new');
   await writeFile(secret, 'new');
   await chmod(secret, 0o000);
   const report: UnreadableReport = {
+    oddName,
     backup: outcome(await holdfast.backUp(id)),
     required: outcome(await holdfast.restore(restoreOf(backupId))),
     afterRequired: await readFile(plain, 'utf8'),

@@ -12,7 +12,7 @@ import { joinPath } from './confine.ts';
 import { isAt } from './held-directory.ts';
 import { fsPath } from './name-bytes.ts';
 import { requireSafeRelativePath } from './relative-path.ts';
-import { sourceError, whySkipped } from './system-errors.ts';
+import { isMissing, sourceError, whySkipped } from './system-errors.ts';
 
 /** Bytes asked for at once. */
 const CHUNK = 256 * 1024;
@@ -103,9 +103,9 @@ export async function openFile(
     handle = await open(fsPath(real), OPEN_FILE);
     const before = await handle.stat({ bigint: true });
     if (!before.isFile()) {
-      onSkipped({ path, reason: 'it is no longer a file' });
+      onSkipped({ path, reason: 'it is no longer a file', unread: true });
     } else if (!(await isAt(handle, real))) {
-      onSkipped({ path, reason: 'it was moved while the tree was read' });
+      onSkipped({ path, reason: 'it was moved while the tree was read', unread: true });
     } else {
       return opened(new FileContent(handle, before, label), signal);
     }
@@ -115,7 +115,7 @@ export async function openFile(
     await handle?.close();
     const reason = whySkipped(error);
     if (reason === undefined) throw sourceError(error, 'reading', label);
-    onSkipped({ path, reason });
+    onSkipped({ path, reason, ...(!isMissing(error) && { unread: true }) });
     return undefined;
   }
 }

@@ -10,7 +10,7 @@ import { type HeldDirectory, holdChild, holdDirectory } from './held-directory.t
 import { bytesToName, latin1ToName } from './name-bytes.ts';
 import type { Selection } from './select.ts';
 import { belongsToRestore } from './sibling-names.ts';
-import { sourceError, whySkipped } from './system-errors.ts';
+import { isMissing, sourceError, whySkipped } from './system-errors.ts';
 
 const PERMISSIONS = 0o7777n;
 /** How many names are examined at once. */
@@ -148,7 +148,7 @@ export async function* walkTree(
   const onFailure = (path: string, error: unknown): void => {
     const reason = whySkipped(error);
     if (reason === undefined) throw error;
-    onSkipped({ path, reason });
+    onSkipped({ path, reason, ...(!isMissing(error) && { unread: true }) });
   };
   const route: Route = {
     wants: (path) => selection.takes(path) || selection.enters(path) || belongsToRestore(path),

@@ -80,9 +80,9 @@ describe('reading a file for backup', () => {
     }
     expect(list).toEqual([
       { path: 'gone', reason: 'it vanished while the tree was read' },
-      { path: 'directory', reason: 'it is no longer a file' },
-      { path: 'link', reason: 'it was replaced by a link while the tree was read' },
-      { path: 'pipe', reason: 'it is no longer a file' },
+      { path: 'directory', reason: 'it is no longer a file', unread: true },
+      { path: 'link', reason: 'it was replaced by a link while the tree was read', unread: true },
+      { path: 'pipe', reason: 'it is no longer a file', unread: true },
       { path: 'directory/gone', reason: 'it vanished while the tree was read' },
     ]);
   });

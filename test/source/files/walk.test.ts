@@ -162,8 +162,8 @@ describe('walking a tree', () => {
     const report = asNobody(root);
     expect(report.entries.map((entry) => entry.path)).toEqual(['locked', 'locked-file', 'open', 'open/a']);
     expect(report.skipped).toEqual([
-      { path: 'locked', reason: 'it cannot be read: permission denied' },
-      { path: 'locked-file', reason: 'it cannot be read: permission denied' },
+      { path: 'locked', reason: 'it cannot be read: permission denied', unread: true },
+      { path: 'locked-file', reason: 'it cannot be read: permission denied', unread: true },
     ]);
     expect(report.contents).toEqual(['a']);
   });
