@@ -5,7 +5,14 @@
 import type { Readable, Writable } from 'node:stream';
 import type { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
-import type { EntryRecord, Manifest, ManifestDraft, ManifestTable } from './manifest.ts';
+import type {
+  Compression,
+  EntryRecord,
+  Manifest,
+  ManifestDraft,
+  ManifestSchema,
+  ManifestTable,
+} from './manifest.ts';
 
 /** The areas of a bundle that hold file trees. */
 export type TreeArea = 'files' | 'config';
@@ -36,6 +43,27 @@ export type BundleFile = {
   | { readonly kind: 'SYMLINK'; readonly target: string }
 );
 
+/** One statement of a schema; as SchemaStatement of source/source.ts. */
+export interface BundledStatement {
+  readonly object: string;
+  readonly sql: string;
+  readonly compound?: true;
+}
+
+/** The DDL of a database; as SchemaScript of source/source.ts. */
+export interface BundledSchema {
+  readonly before: readonly BundledStatement[];
+  readonly after: readonly BundledStatement[];
+  readonly notCarried: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Which rows of a table to read. */
+export interface RowRange {
+  /** Rows to pass over. */
+  readonly from: number;
+  readonly count: number;
+}
+
 /** What went into the bundle for one file. */
 export interface WrittenFile {
   readonly sizeBytes: number;
@@ -44,6 +72,11 @@ export interface WrittenFile {
 
 /** Writes one bundle, entry after entry, into a stream. Holds no entry in memory. */
 export interface BundleWriter {
+  /**
+   * Adds `db/schema.sql` and `db/schema-after.sql`: text that the database's own client runs by hand, and from
+   * which {@link BundleReader.readSchema} gets the same statements back.
+   */
+  addSchema(schema: BundledSchema, signal: AbortSignal): Promise<ManifestSchema>;
   /**
    * Adds a table from row lines (see source/source.ts), as a JSON array with one row a line, in numbered parts
    * when it is big. Returns the table with counts, bytes and part names, ready for the manifest.
@@ -73,6 +106,8 @@ export interface BundleWriterOptions {
   readonly sink: Writable;
   /** A directory for the list of entries, which grows with the number of files. */
   readonly spoolDirectory: string;
+  /** DEFLATE_1 unless given. */
+  readonly compression?: Compression;
 }
 
 /** Bounds that keep a hostile bundle from filling memory or disk. Bytes unless said otherwise. */
@@ -83,6 +118,8 @@ export interface BundleLimits {
   readonly totalBytes: number;
   /** A single row line. */
   readonly rowBytes: number;
+  /** Either script of the schema: they are held in memory. */
+  readonly schemaBytes: number;
   readonly entries: number;
 }
 
@@ -110,6 +147,13 @@ export interface BundleReader {
    * The last chunk is given out before the digest is known: act on the rows only when the iteration ended.
    */
   readTable(table: ManifestTable, signal: AbortSignal): AsyncIterable<Buffer>;
+  /**
+   * Some row lines of a table, in the order of the bundle, from the parts that hold them alone: what is not read
+   * is not checked. Fewer when the table ends.
+   */
+  readRows(table: ManifestTable, range: RowRange, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** The DDL, checked like {@link readTable}; null when the bundle holds none. */
+  readSchema(signal: AbortSignal): Promise<BundledSchema | null>;
   /** Content of a file entry, checked like {@link readTable}. */
   readFile(entry: EntryRecord, signal: AbortSignal): AsyncIterable<Buffer>;
   /**

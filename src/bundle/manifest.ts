@@ -57,6 +57,18 @@ const treeSchema = z.strictObject({
 
 const leftOutSchema = z.strictObject({ name: z.string(), reason: z.string() });
 
+const schemaSchema = z.strictObject({
+  /** Names of the zip entries: DDL that runs before the rows, and after them. */
+  before: z.string(),
+  after: z.string(),
+  notCarried: z.array(leftOutSchema),
+});
+
+/** How content is compressed; small and incompressible entries are stored whatever it says. */
+export const compressionSchema = z.enum(['DEFLATE_1', 'DEFLATE_6', 'STORE', 'ZSTD']);
+/** How content is compressed. */
+export type Compression = z.infer<typeof compressionSchema>;
+
 /** manifest.json, format version 1. */
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
@@ -69,7 +81,7 @@ export const manifestSchema = z.strictObject({
   source: z.strictObject({ id: z.string(), name: z.string() }),
   database: z
     .strictObject({
-      kind: z.enum(['SQLITE', 'POSTGRESQL']),
+      kind: z.enum(['SQLITE', 'POSTGRESQL', 'MARIADB']),
       serverVersion: z.string(),
       name: z.string(),
       snapshotAt: timestamp,
@@ -79,6 +91,8 @@ export const manifestSchema = z.strictObject({
       /** In restore order, parents first. */
       tables: z.array(tableSchema),
       sequences: z.array(sequenceSchema),
+      /** The structure as DDL; null when the bundle holds rows alone. */
+      schema: schemaSchema.nullable(),
     })
     .nullable(),
   trees: z.array(treeSchema),
@@ -87,6 +101,7 @@ export const manifestSchema = z.strictObject({
   filesReadAt: z.strictObject({ from: timestamp, to: timestamp }).nullable(),
   leftOut: z.array(leftOutSchema),
   warnings: z.array(z.string()),
+  compression: compressionSchema,
   encryption: z.strictObject({ mode: z.literal('NONE') }),
   /** Of entries.ndjson, uncompressed. */
   entriesSha256: sha256,
@@ -101,7 +116,12 @@ export type ManifestTree = Manifest['trees'][number];
 /** The database on the manifest. */
 export type ManifestDatabase = NonNullable<Manifest['database']>;
 /** What the engine knows; the writer adds the rest. */
-export type ManifestDraft = Omit<Manifest, 'formatVersion' | 'tool' | 'encryption' | 'entriesSha256'>;
+export type ManifestDraft = Omit<
+  Manifest,
+  'formatVersion' | 'tool' | 'compression' | 'encryption' | 'entriesSha256'
+>;
+/** The schema on the manifest. */
+export type ManifestSchema = z.infer<typeof schemaSchema>;
 
 const fileCommon = {
   /** Name of the zip entry. */
@@ -127,6 +147,14 @@ export const entryRecordSchema = z.discriminatedUnion('kind', [
     sha256,
     /** Sum mod 2^128 of truncated SHA-256 over the row lines of this part, 32 hex digits; parts add up. */
     digest: z.string().regex(/^[0-9a-f]{32}$/),
+  }),
+  /** DDL; `place` says which of the two scripts it is. */
+  z.strictObject({
+    kind: z.literal('SCHEMA'),
+    entry: z.string(),
+    place: z.enum(['BEFORE', 'AFTER']),
+    size: count,
+    sha256,
   }),
   z.strictObject({ kind: z.literal('FILE'), ...fileCommon, size: count, sha256 }),
   z.strictObject({ kind: z.literal('DIRECTORY'), ...fileCommon }),

@@ -151,7 +151,8 @@ export type NewRecord = Pick<RecordRow, 'workspaceId' | 'kind' | 'trigger' | 're
 /** How the database of a source is reached; the connection string is in clear here and nowhere else. */
 export type DatabaseSettings =
   | { readonly kind: 'SQLITE'; readonly path: string }
-  | { readonly kind: 'POSTGRESQL'; readonly url: string };
+  | { readonly kind: 'POSTGRESQL'; readonly url: string }
+  | { readonly kind: 'MARIADB'; readonly url: string };
 
 /** What a source is made of. */
 export interface SourceDefinition {

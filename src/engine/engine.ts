@@ -54,11 +54,19 @@ export interface CreateBackupRequest {
 /** Exactly one of the two. */
 export type BundleOrigin = { readonly backupId: string } | { readonly uploadId: string };
 
+/**
+ * What to do when the structure of the target is not the bundle's. REFUSE stops before anything is touched.
+ * RESTORE_SCHEMA puts the bundle's structure back; tables that the bundle does not know stay untouched.
+ * ADAPT loads what fits safely and lists the rest. An empty target gets the bundle's structure whatever is said.
+ */
+export type OnDrift = 'REFUSE' | 'RESTORE_SCHEMA' | 'ADAPT';
+
 export interface RestorePlanRequest {
   readonly bundle: BundleOrigin;
   /** The source to restore into; null is the backup's own. Needed for uploads. */
   readonly sourceId: string | null;
   readonly selection: Selection;
+  readonly onDrift: OnDrift;
 }
 
 export interface RestoreBackupRequest extends RestorePlanRequest {

@@ -9,8 +9,8 @@
  */
 import type { Readable } from 'node:stream';
 
-/** The kinds of database that exist. */
-export type DatabaseKind = 'SQLITE' | 'POSTGRESQL';
+/** The kinds of database that exist. MARIADB is MySQL too: one code, which asks the server what it is. */
+export type DatabaseKind = 'SQLITE' | 'POSTGRESQL' | 'MARIADB';
 
 /** Names one table. `schema` is null where the kind has none (SQLite) . */
 export interface TableName {
@@ -47,6 +47,13 @@ export interface Table extends TableName {
   readonly foreignKeys: readonly ForeignKey[];
   /** Rows as the database's own statistics estimate them; exact where that is cheap. */
   readonly rowEstimate: number;
+  /** Why its rows cannot be read by this user (a privilege it lacks); absent when they can. */
+  readonly unreadable?: string;
+  /**
+   * There in every database of its kind (PostgreSQL's large objects): while it holds no rows it is no part of a
+   * backup, and a restore finds it in every target. Its estimate is exact.
+   */
+  readonly implicit?: true;
 }
 
 /** A sequence (PostgreSQL) or AUTOINCREMENT counter (SQLite: `name` is the table's). */
@@ -74,6 +81,31 @@ export interface DatabaseDescription {
   readonly leftOut: readonly LeftOut[];
   /** Names of applied migrations when the application keeps them in a well-known table, oldest first. */
   readonly appliedMigrations: readonly string[];
+  /** True when nothing of an application is there, so that a schema can be created without meeting anything. */
+  readonly empty: boolean;
+}
+
+/** One statement of a {@link SchemaScript}. */
+export interface SchemaStatement {
+  /** What it makes or changes, as `KIND name`, e.g. `TABLE public.film`; unique in its script with its place in it. */
+  readonly object: string;
+  /** Ends without `;`. */
+  readonly sql: string;
+  /** True when it holds `;` that a client's line splitter would take for its end (bodies of triggers and routines). */
+  readonly compound?: true;
+}
+
+/**
+ * The DDL that makes the structure of a database again. The same structure gives the same script, so two scripts
+ * tell whether a structure came back.
+ */
+export interface SchemaScript {
+  /** Runs in an empty database, before the rows: schemas, types, functions, sequences, tables. */
+  readonly before: readonly SchemaStatement[];
+  /** Runs after the rows: indexes, keys, views, triggers, policies, comments. */
+  readonly after: readonly SchemaStatement[];
+  /** What the script cannot make again, and why; becomes a warning and stands on the manifest. */
+  readonly notCarried: readonly LeftOut[];
 }
 
 /** One consistent view of a database. Close it as soon as the rows are read: it holds back vacuum. */
@@ -89,6 +121,11 @@ export interface DatabaseSnapshot {
   readRows(table: Table, signal: AbortSignal): AsyncIterable<Buffer>;
   /** The sequences and counters that belong to `tables`, or to none. */
   readSequences(tables: readonly TableName[], signal: AbortSignal): Promise<readonly SequenceState[]>;
+  /**
+   * The structure as DDL: of every table, also of those whose rows are not read, and of what belongs to them.
+   * Holds it in memory: it grows with the number of objects, not with the rows.
+   */
+  readSchema(signal: AbortSignal): Promise<SchemaScript>;
   /** Idempotent; never throws. */
   close(): Promise<void>;
 }
@@ -104,8 +141,23 @@ export interface TableToRestore extends TableName {
   readonly columns: readonly string[];
 }
 
+/**
+ * How a restore makes the structure before it loads rows.
+ *
+ * CREATE: the target is empty, the script runs as it is; {@link DatabaseRestore.rollback} empties it again.
+ * REPLACE: what the script makes is dropped where it stands and made again; what the script does not know stays
+ * untouched, foreign keys and views of unknown tables to replaced ones included (put back as they were).
+ * SCHEMA_MISMATCH, naming the object and before anything is changed for good, when that cannot be.
+ */
+export interface SchemaChange {
+  readonly mode: 'CREATE' | 'REPLACE';
+  readonly script: SchemaScript;
+}
+
 /** What a restore into a database is to do. */
 export interface DatabaseRestoreRequest {
+  /** Make the structure too; without it the tables are there and keep theirs. */
+  readonly schema?: SchemaChange;
   /** Parents first. Only these tables are touched. */
   readonly tables: readonly TableToRestore[];
   readonly clearedColumns: readonly ClearedColumns[];
@@ -125,7 +177,12 @@ export type RestoreTicket = Readonly<Record<string, string | number | null>>;
  * before {@link commit}; {@link rollback}, a lost connection or a dead process leave the database as it was.
  */
 export interface DatabaseRestore {
-  /** Empties the tables, children first, with triggers silent and obstructing foreign keys set aside. */
+  /** How many calls of {@link load} may run at once, for different tables; at least 1. */
+  readonly concurrentLoads: number;
+  /**
+   * Empties the tables, children first, with triggers silent and obstructing foreign keys set aside. With a
+   * {@link SchemaChange} the first half of its script runs here and the second in {@link finish}.
+   */
   clear(signal: AbortSignal): Promise<void>;
   /**
    * Loads one table from row lines. Every row lands or the call fails with the table and, where the database
@@ -172,6 +229,11 @@ export interface Database {
    * SOURCE_UNREACHABLE when it cannot be known now.
    */
   outcome(ticket: RestoreTicket, signal: AbortSignal): Promise<'COMMITTED' | 'ROLLED_BACK'>;
+  /**
+   * Removes what a restore left that died before its ticket was in the journal (a shadow schema, say), so that the
+   * target is as it was. Nothing where an open transaction is all there ever was. Idempotent.
+   */
+  sweep(restoreId: string, signal: AbortSignal): Promise<void>;
   /** Removes what {@link outcome} needed, once the journal is gone. Idempotent. */
   forget(ticket: RestoreTicket, signal: AbortSignal): Promise<void>;
 }
