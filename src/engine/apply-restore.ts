@@ -1,19 +1,26 @@
 /** The part of a restore that changes the target: stage, load, prove, then let commit-restore.ts decide. */
 import type { BundleReader } from '../bundle/bundle.ts';
-import { addDigests, ContentDigest } from '../bundle/content-digest.ts';
-import type { ManifestTable } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import { HoldfastError } from '../errors.ts';
-import type { Database, DatabaseRestore, SequenceState, TableToRestore } from '../source/source.ts';
+import type {
+  ClearedColumns,
+  Database,
+  DatabaseRestore,
+  SchemaChange,
+  SequenceState,
+} from '../source/source.ts';
 import { commitRestore, prepareDecision } from './commit-restore.ts';
 import type { RestoreBackupRequest } from './engine.ts';
+import { loadTables } from './load-tables.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
+import type { PlannedStructure } from './plan-structure.ts';
+import { proveTables } from './prove-tables.ts';
 import type { RestoreResult } from './record-result.ts';
 import type { PreparedRestore } from './restore-plan.ts';
+import { type RestoredTable, restoredTable } from './restored-table.ts';
 import type { RunningRecord } from './running-record.ts';
 import { type StagedFiles, stageFiles } from './stage-files.ts';
-import { tableKey, tableLabel } from './table-order.ts';
+import { tableKey } from './table-order.ts';
 
 /** Everything a restore has found out before it begins. */
 export interface RestoreOrder {
@@ -28,7 +35,6 @@ export interface RestoreOrder {
 interface Loaded {
   readonly transaction: DatabaseRestore;
   readonly tables: { schema: string | null; name: string; rows: number }[];
-  readonly proven: boolean;
 }
 
 /** Applies a prepared restore. After any failure the target is wholly old. */
@@ -51,7 +57,7 @@ export async function applyRestore(
       targetState: 'WHOLLY_OLD',
       dryRun: order.request.dryRun,
       rolledBack: true,
-      proven: loaded?.proven ?? true,
+      proven: true,
       rowsRestored: loaded?.tables.reduce((sum, table) => sum + table.rows, 0) ?? 0,
       filesRestored: staged.trees.reduce((sum, tree) => sum + tree.files, 0),
       tables: loaded?.tables ?? [],
@@ -104,137 +110,87 @@ async function stage(parts: EngineParts, record: RunningRecord, order: RestoreOr
 async function load(
   parts: EngineParts,
   record: RunningRecord,
-  { request, target, reader, prepared }: RestoreOrder,
+  order: RestoreOrder,
 ): Promise<Loaded | undefined> {
-  const { tables } = prepared;
-  if (tables.length === 0 || target.database === null || reader.manifest.database === null) return undefined;
+  const { request, target, reader, prepared } = order;
+  if (prepared.tables.length === 0 || target.database === null || reader.manifest.database === null) {
+    return undefined;
+  }
+  const { signal } = record;
   const database = await openDatabase(parts, target.database);
-  const toRestore = new Map(tables.map((table) => [tableKey(table), restorable(table)]));
-  const sequences = await sequencesToSet(
-    database,
-    reader.manifest.database.sequences,
-    request,
-    tables,
-    record.signal,
+  const tables = prepared.tables.map((table) =>
+    restoredTable(table, prepared.adaptations.get(tableKey(table)), target.clearedColumns),
   );
+  const sequences = await sequencesToSet(database, reader.manifest.database.sequences, order, signal);
   let begun: DatabaseRestore | undefined;
   try {
     const transaction = await record.phase('CLEAR_TABLES', async () => {
       begun = await database.beginRestore(
         {
-          tables: [...toRestore.values()],
-          clearedColumns: target.clearedColumns.filter((cleared) => toRestore.has(tableKey(cleared.table))),
+          tables: tables.map((table) => table.target),
+          clearedColumns: clearedWithin(tables, target),
           lockTimeoutMs: request.lockTimeoutMs,
           endSessions: request.endSessions,
           restoreId: record.row.id,
+          ...schemaChange(prepared.structure),
         },
-        record.signal,
+        signal,
       );
-      await begun.clear(record.signal);
+      await begun.clear(signal);
       return begun;
     });
-    const counts = await record.phase('LOAD_TABLES', async (meter) => {
-      meter.expect({ rows: tables.reduce((sum, table) => sum + table.rowCount, 0) });
-      const loaded: Loaded['tables'] = [];
-      for (const table of tables) {
-        meter.item(tableLabel(table));
-        const rows = counted(reader.readTable(table, record.signal), (bytes, rowCount) =>
-          meter.add({ bytes, rows: rowCount }),
-        );
-        const taken = await transaction.load(restorable(table), rows, record.signal);
-        if (taken !== table.rowCount) throw shortOf(table, taken);
-        loaded.push({ schema: table.schema, name: table.name, rows: taken });
-      }
-      return loaded;
-    });
+    const digests = await record.phase('LOAD_TABLES', (meter) =>
+      loadTables(reader, transaction, tables, meter, signal),
+    );
     await record.phase('CONSTRAINTS', async () => {
-      await transaction.finish(sequences, record.signal);
+      await transaction.finish(sequences, signal);
     });
-    const proven = await record.phase('PROVE', async (meter) => {
-      meter.expect({ rows: tables.reduce((sum, table) => sum + table.rowCount, 0) });
-      const digests = await expectedDigests(reader, record.signal);
-      let everyTable = true;
-      for (const table of tables) {
-        meter.item(tableLabel(table));
-        const cleared = target.clearedColumns.some((columns) => tableKey(columns.table) === tableKey(table));
-        const found = new ContentDigest();
-        for await (const chunk of transaction.readRows(restorable(table), record.signal)) {
-          const before = found.rows;
-          found.update(chunk);
-          meter.add({ bytes: chunk.length, rows: found.rows - before });
-        }
-        const { rows, digest } = found.totals();
-        if (rows !== table.rowCount) throw shortOf(table, rows);
-        if (cleared) everyTable = false;
-        else if (digest !== digests.get(tableKey(table))) throw differs(table);
-      }
-      return everyTable;
-    });
-    return { transaction, tables: counts, proven };
+    await record.phase('PROVE', (meter) => proveTables(reader, transaction, tables, digests, meter, signal));
+    const counts = tables.map(({ bundled: { schema, name, rowCount } }) => ({
+      schema,
+      name,
+      rows: rowCount,
+    }));
+    return { transaction, tables: counts };
   } catch (error) {
     await begun?.rollback();
     throw error;
   }
 }
 
-function restorable(table: ManifestTable): TableToRestore {
-  return { schema: table.schema, name: table.name, columns: table.columns.map((column) => column.name) };
+/** The columns to clear of the tables that are restored. */
+function clearedWithin(tables: readonly RestoredTable[], target: SourceRow): readonly ClearedColumns[] {
+  const restored = new Set(tables.map(({ bundled }) => tableKey(bundled)));
+  return target.clearedColumns.filter(({ table }) => restored.has(tableKey(table)));
 }
 
-/** A whole restore sets every sequence; a partial one only those that belong to its tables. */
+function schemaChange({ structure, script }: PlannedStructure): { schema?: SchemaChange } {
+  return structure === 'KEEP' || script === null ? {} : { schema: { mode: structure, script } };
+}
+
+/**
+ * A whole restore sets every sequence; a partial one those that belong to its tables alone, one that adapts those
+ * that are still there.
+ */
 async function sequencesToSet(
   database: Database,
   bundled: readonly SequenceState[],
-  request: RestoreBackupRequest,
-  tables: readonly ManifestTable[],
+  { request, prepared }: RestoreOrder,
   signal: AbortSignal,
 ): Promise<readonly SequenceState[]> {
-  if (request.selection.tables === null || bundled.length === 0) return bundled;
+  const partial = request.selection.tables !== null;
+  const adapted = request.onDrift === 'ADAPT';
+  if ((!partial && !adapted) || bundled.length === 0 || prepared.structure.structure !== 'KEEP')
+    return bundled;
   const snapshot = await database.openSnapshot(signal);
   try {
     const nobodys = new Set((await snapshot.readSequences([], signal)).map(tableKey));
-    const theirs = new Set((await snapshot.readSequences(tables, signal)).map(tableKey));
-    return bundled.filter((sequence) => theirs.has(tableKey(sequence)) && !nobodys.has(tableKey(sequence)));
+    const theirs = new Set((await snapshot.readSequences(prepared.tables, signal)).map(tableKey));
+    return bundled.filter((sequence) => {
+      const key = tableKey(sequence);
+      return theirs.has(key) && !(partial && nobodys.has(key));
+    });
   } finally {
     await snapshot.close();
   }
-}
-
-async function* counted(
-  rows: AsyncIterable<Buffer>,
-  onChunk: (bytes: number, rows: number) => void,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of rows) {
-    let count = 0;
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) count += 1;
-    onChunk(chunk.length, count);
-    yield chunk;
-  }
-}
-
-async function expectedDigests(reader: BundleReader, signal: AbortSignal): Promise<Map<string, string>> {
-  const digests = new Map<string, string>();
-  for await (const entry of reader.entries(signal)) {
-    if (entry.kind !== 'TABLE_PART') continue;
-    const key = tableKey({ schema: entry.schema, name: entry.table });
-    const before = digests.get(key);
-    digests.set(key, before === undefined ? entry.digest : addDigests(before, entry.digest));
-  }
-  return digests;
-}
-
-function shortOf(table: ManifestTable, rows: number): HoldfastError {
-  return new HoldfastError(
-    'INVALID_CHECKSUM',
-    `${tableLabel(table)}: the database holds ${rows} rows after loading, the bundle has ${table.rowCount}.`,
-    { hint: 'Everything was rolled back. A rule or trigger of the target may refuse or add rows.' },
-  );
-}
-
-function differs(table: ManifestTable): HoldfastError {
-  return new HoldfastError(
-    'INVALID_CHECKSUM',
-    `${tableLabel(table)}: what the database holds after loading is not what the bundle holds.`,
-    { hint: 'Everything was rolled back. Compare the types and collations of the target with the manifest.' },
-  );
 }

@@ -1,6 +1,6 @@
 /** createBackup: one consistent snapshot of a source becomes one stored, catalogued bundle. */
 import { newBundleName } from '../bundle/bundle-name.ts';
-import { FORMAT_VERSION } from '../bundle/manifest.ts';
+import { type Compression, FORMAT_VERSION } from '../bundle/manifest.ts';
 import type { BackupRow, Json, RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Actor, CreateBackupRequest, Selection } from './engine.ts';
@@ -19,6 +19,8 @@ export type CreateRequest = {
   selection: Selection;
   /** Chosen before the first byte is written; recovery looks there. */
   storageKey: string;
+  compression: Compression;
+  leaveOutUnreadable: boolean;
   /** Of a backup before a restore: what that replaces, in place of the selection. */
   preRestore?: PreRestoreContent | undefined;
 };
@@ -44,7 +46,7 @@ export async function createBackup(
     trigger: 'MANUAL',
     sourceId: source.id,
     requestedBy: actor.name,
-    request: createRequest(parts, actor.workspaceId, source, request.selection),
+    request: createRequest(parts, actor.workspaceId, source, request),
   });
   runner.submit(record);
   return record;
@@ -55,12 +57,14 @@ export function createRequest(
   parts: EngineParts,
   workspaceId: string,
   source: { readonly id: string; readonly name: string },
-  selection: Selection,
+  { selection, compression = 'DEFLATE_1', leaveOutUnreadable = false }: Omit<CreateBackupRequest, 'sourceId'>,
   preRestore?: PreRestoreContent,
 ): Json {
   return toRequest<CreateRequest>({
     sourceId: source.id,
     selection,
+    compression,
+    leaveOutUnreadable,
     preRestore,
     storageKey: `${workspaceId}/${newBundleName(source.name, parts.now())}`,
   });
@@ -68,10 +72,14 @@ export function createRequest(
 
 /** Executes a CREATE record. */
 export async function executeCreate(parts: EngineParts, record: RunningRecord): Promise<void> {
-  const { sourceId, selection, storageKey, preRestore } = readRequest<CreateRequest>(record.row);
+  const request = readRequest<CreateRequest>(record.row);
+  const { sourceId, selection, storageKey, preRestore, compression } = request;
   const source = await requireSource(parts, record.row.workspaceId, sourceId);
-  const content = preRestore === undefined ? contentOf(source, selection) : contentBefore(preRestore);
-  const stored = await writeBundle(parts, record, { source, content, storageKey });
+  const content =
+    preRestore === undefined
+      ? contentOf(source, selection, request.leaveOutUnreadable)
+      : contentBefore(preRestore);
+  const stored = await writeBundle(parts, record, { source, content, storageKey, compression });
   // The bundle is in storage: it is catalogued even when somebody cancels just now.
   try {
     const backup = await record.finalPhase(

@@ -4,6 +4,7 @@
  * HoldfastError and has changed nothing.
  */
 import type { Readable } from 'node:stream';
+import type { Compression } from '../bundle/manifest.ts';
 import type {
   BackupRow,
   RecordRow,
@@ -25,6 +26,7 @@ import type {
 import type { RandomAccess } from '../storage/storage.ts';
 import type { TargetState } from './record-result.ts';
 import type { RetentionPolicy, RetentionVerdict } from './retention.ts';
+import type { SchemaDifference } from './schema-differences.ts';
 
 /** On whose behalf a verb runs. */
 export interface Actor {
@@ -49,6 +51,10 @@ export interface Selection {
 export interface CreateBackupRequest {
   readonly sourceId: string;
   readonly selection: Selection;
+  /** DEFLATE_1 unless given. */
+  readonly compression?: Compression;
+  /** Leave out tables whose rows may not be read, with a warning; unless given they refuse the backup. */
+  readonly leaveOutUnreadable?: boolean;
 }
 
 /** Exactly one of the two. */
@@ -66,7 +72,8 @@ export interface RestorePlanRequest {
   /** The source to restore into; null is the backup's own. Needed for uploads. */
   readonly sourceId: string | null;
   readonly selection: Selection;
-  readonly onDrift: OnDrift;
+  /** REFUSE unless given. */
+  readonly onDrift?: OnDrift;
 }
 
 export interface RestoreBackupRequest extends RestorePlanRequest {
@@ -93,7 +100,12 @@ export interface TablePlan extends TableName {
   readonly rowsInBundle: number;
   /** In words, e.g. "column price is integer now, numeric(10,2) in the bundle"; empty when both are alike. */
   readonly drift: readonly string[];
+  /** With ADAPT, what of the table does not come back, in words. */
+  readonly losses: readonly string[];
 }
+
+/** What a restore does to the structure: KEEP it, CREATE it in an empty target, REPLACE it by the bundle's. */
+export type RestoreStructure = 'KEEP' | 'CREATE' | 'REPLACE';
 
 export interface TreePlan extends TreeDifference {
   readonly area: 'files' | 'config';
@@ -108,6 +120,9 @@ export interface RestorePlan {
   readonly bundleName: string;
   readonly bundleChecksum: string;
   readonly target: SourceRow;
+  readonly structure: RestoreStructure;
+  /** Objects (tables, indexes, views, …) that are not as they were when the bundle was made. */
+  readonly schemaDifferences: readonly SchemaDifference[];
   /** In restore order. */
   readonly tables: readonly TablePlan[];
   /** Live tables that the bundle does not hold; they stay as they are. */

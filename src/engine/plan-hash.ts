@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ManifestTable } from '../bundle/manifest.ts';
 import type { DatabaseSettings, SourceRow } from '../catalog/catalog.ts';
 import type { DatabaseDescription } from '../source/source.ts';
-import type { RestorePlan, Selection } from './engine.ts';
+import type { OnDrift, RestorePlan, Selection } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import type { PlannedEnvFile } from './plan-env-file.ts';
 import type { TreeTarget } from './plan-trees.ts';
@@ -12,6 +12,7 @@ import { schemaFingerprint, tableKey } from './table-order.ts';
 /** What the hash covers besides the plan itself. */
 export interface PlanBasis {
   readonly selection: Selection;
+  readonly onDrift: OnDrift;
   readonly live: DatabaseDescription | undefined;
   readonly tables: readonly ManifestTable[];
   readonly trees: readonly TreeTarget[];
@@ -24,12 +25,13 @@ export async function planHash(
   plan: Omit<RestorePlan, 'hash'>,
   basis: PlanBasis,
 ): Promise<string> {
-  const { selection, live } = basis;
+  const { selection, onDrift, live } = basis;
   const covered = [
     plan.bundleChecksum,
     plan.target.id,
     [selection.database, selection.tables, selection.trees, selection.configTrees, selection.envFile],
     live === undefined ? null : schemaFingerprint(live.tables),
+    [onDrift, plan.structure, plan.schemaDifferences],
     plan.tables.map((table) => [tableKey(table), table.drift]),
     plan.trees.map((tree) => [tree.area, tree.name, tree.target]),
     await placesOf(parts, plan.target, basis),

@@ -1,28 +1,40 @@
 /** What a restore would do to the tables of its target, and how far the structure of both differs. */
+import type { BundleReader } from '../bundle/bundle.ts';
 import type { Manifest, ManifestTable } from '../bundle/manifest.ts';
 import type { DatabaseSettings, SourceRow } from '../catalog/catalog.ts';
-import type { DatabaseDescription, Table, TableName } from '../source/source.ts';
-import type { RestorePlan, Selection, TablePlan } from './engine.ts';
+import type { Column, DatabaseDescription, Table, TableName } from '../source/source.ts';
+import type { OnDrift, RestorePlan, Selection, TablePlan } from './engine.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
-import { tableDrift } from './schema-drift.ts';
+import { type PlannedStructure, planStructure } from './plan-structure.ts';
+import { type Adaptation, type TableDrift, tableDrift } from './schema-drift.ts';
 import { reachingOutside, selectBundledTables } from './selection.ts';
 import { orderTables, tableKey, tableLabel } from './table-order.ts';
 
 /** The tables of a restore. */
 export interface PlannedTables {
-  /** Parents first, by the live foreign keys. */
+  /** Those that are restored; parents first, by the foreign keys they will have. */
   readonly tables: readonly ManifestTable[];
-  /** In the same order. */
+  /** How rows go into tables whose structure changed, by {@link tableKey}; only with ADAPT. */
+  readonly adaptations: ReadonlyMap<string, Adaptation>;
+  /** Of every selected table, in the same order. */
   readonly plans: readonly TablePlan[];
   /** Live tables that are not restored. */
   readonly untouched: readonly TableName[];
   /** The database as it stands; undefined when no table goes into it. */
   readonly live: DatabaseDescription | undefined;
+  readonly structure: PlannedStructure;
   /** Whether the structure of every table fits. */
   readonly fits: boolean;
   readonly warnings: readonly string[];
   readonly refusals: readonly string[];
+}
+
+/** What the tables are planned for. */
+export interface TablesOrder {
+  readonly target: SourceRow;
+  readonly selection: Selection;
+  readonly onDrift: OnDrift;
 }
 
 /** The tables as they stand in the target, by their keys. */
@@ -34,41 +46,96 @@ type LiveTables = ReadonlyMap<string, Table>;
  */
 export async function planTables(
   parts: EngineParts,
-  target: SourceRow,
-  manifest: Manifest,
-  selection: Selection,
+  reader: BundleReader,
+  { target, selection, onDrift }: TablesOrder,
   signal: AbortSignal,
 ): Promise<PlannedTables> {
+  const { manifest } = reader;
   const bundled = selectBundledTables(manifest, selection);
   const { settings, refusal } = databaseFor(target, manifest, bundled);
   const live = settings && (await (await openDatabase(parts, settings)).describe(signal));
+  const structure = await planStructure(parts, reader, { settings, live, selection, onDrift }, signal);
   const liveTables: LiveTables = new Map(live?.tables.map((table) => [tableKey(table), table]));
-  const tables = orderByLive(bundled, liveTables);
-  const rowsNow = await countRows(parts, settings, tables, liveTables, signal);
-  const plans = tables.map((table) => ({
-    schema: table.schema,
-    name: table.name,
+  // Tables that are made anew have the keys that the bundle knows.
+  const ordered = orderByLive(bundled, structure.structure === 'KEEP' ? liveTables : new Map());
+  const rowsNow = await countRows(parts, settings, ordered, liveTables, signal);
+  const comparing = live !== undefined && structure.structure !== 'CREATE';
+  const compared = ordered.map((table) => ({
+    table,
     rowsNow: rowsNow.get(tableKey(table)) ?? null,
-    rowsInBundle: table.rowCount,
-    drift: live === undefined ? [] : tableDrift(liveTables.get(tableKey(table)), table),
+    ...(comparing ? tableDrift(liveTables.get(tableKey(table)), table) : AS_IT_WAS),
   }));
-  const drifted = driftRefusals(plans);
+  const adapted = onDrift === 'ADAPT' && structure.structure === 'KEEP';
+  const plans = compared.map((entry) => planOf(entry, adapted));
+  const drifted = structure.structure === 'KEEP' ? driftRefusals(compared, adapted) : [];
+  const tables = adapted
+    ? compared.filter(({ adaptation }) => adaptation !== undefined).map(({ table }) => table)
+    : ordered;
   const restored = new Set(tables.map(tableKey));
   return {
     tables,
+    adaptations: adaptationsOf(compared, adapted),
     plans,
     untouched: [...liveTables.values()]
-      .filter((table) => !restored.has(tableKey(table)))
+      .filter((table) => table.implicit !== true && !restored.has(tableKey(table)))
       .map(({ schema, name }) => ({ schema, name })),
     live,
+    structure,
     fits: drifted.length === 0,
-    warnings: reachingOutside(tables),
+    warnings: [...reachingOutside(tables), ...structure.warnings, ...lossWarnings(plans)],
     refusals: [
       ...(refusal === undefined ? [] : [refusal]),
+      ...structure.refusals,
       ...drifted,
-      ...clearedColumnRefusals(target, restored, liveTables),
+      ...clearedColumnRefusals(
+        target,
+        structure.structure === 'KEEP'
+          ? tables.map((table) => liveTables.get(tableKey(table)) ?? table)
+          : tables,
+      ),
     ],
   };
+}
+
+/** A table of the bundle beside the live one. */
+interface ComparedTable extends TableDrift {
+  readonly table: ManifestTable;
+  readonly rowsNow: number | null;
+}
+
+const AS_IT_WAS: TableDrift = {
+  drift: [],
+  adaptation: { skipped: [], retyped: false, losses: [], refusals: [] },
+};
+
+function planOf({ table, rowsNow, drift, adaptation }: ComparedTable, adapted: boolean): TablePlan {
+  const losses = adaptation?.losses ?? ['the table is left out: it does not exist in the target'];
+  return {
+    schema: table.schema,
+    name: table.name,
+    rowsNow,
+    rowsInBundle: table.rowCount,
+    drift,
+    losses: adapted ? losses : [],
+  };
+}
+
+function adaptationsOf(
+  compared: readonly ComparedTable[],
+  adapted: boolean,
+): ReadonlyMap<string, Adaptation> {
+  if (!adapted) return new Map();
+  return new Map(
+    compared.flatMap(({ table, adaptation }) =>
+      adaptation === undefined ? [] : [[tableKey(table), adaptation] as const],
+    ),
+  );
+}
+
+function lossWarnings(plans: readonly TablePlan[]): string[] {
+  return plans
+    .filter((table) => table.losses.length > 0)
+    .map((table) => `${tableLabel(table)}: ${table.losses.join('; ')}`);
 }
 
 /** Who is connected to the database that tables go into; null when none do, or it cannot tell. */
@@ -126,29 +193,32 @@ async function countRows(
   return new Map(present.map((table, index) => [tableKey(table), counts[index] ?? null]));
 }
 
-/** What of the drift a restore refuses: all of it. */
-function driftRefusals(plans: readonly TablePlan[]): string[] {
-  return plans
-    .filter((table) => table.drift.length > 0)
-    .map((table) => `${tableLabel(table)}: ${table.drift.join('; ')}`);
+/** What of the drift a restore refuses: all of it, or with ADAPT what cannot be adapted to. */
+function driftRefusals(compared: readonly ComparedTable[], adapted: boolean): string[] {
+  return compared
+    .map(({ table, drift, adaptation }) => ({
+      table,
+      reasons: adapted ? (adaptation?.refusals ?? []) : drift,
+    }))
+    .filter(({ reasons }) => reasons.length > 0)
+    .map(({ table, reasons }) => `${tableLabel(table)}: ${reasons.join('; ')}`);
 }
 
+/** `tables` are those that are restored, with the columns they will have. */
 function clearedColumnRefusals(
   target: SourceRow,
-  restored: ReadonlySet<string>,
-  liveTables: LiveTables,
+  tables: readonly (TableName & { readonly columns: readonly Pick<Column, 'name' | 'nullable'>[] })[],
 ): string[] {
-  return target.clearedColumns
-    .filter((cleared) => restored.has(tableKey(cleared.table)))
-    .flatMap((cleared) =>
-      cleared.columns.flatMap((name) => {
-        const column = liveTables
-          .get(tableKey(cleared.table))
-          ?.columns.find((candidate) => candidate.name === name);
-        if (column === undefined) return [`${tableLabel(cleared.table)} has no column ${name} to clear`];
-        return column.nullable
-          ? []
-          : [`${tableLabel(cleared.table)}.${name} is NOT NULL and cannot be cleared`];
-      }),
-    );
+  const byKey = new Map(tables.map((table) => [tableKey(table), table]));
+  return target.clearedColumns.flatMap((cleared) => {
+    const table = byKey.get(tableKey(cleared.table));
+    if (table === undefined) return [];
+    return cleared.columns.flatMap((name) => {
+      const column = table.columns.find((candidate) => candidate.name === name);
+      if (column === undefined) return [`${tableLabel(cleared.table)} has no column ${name} to clear`];
+      return column.nullable
+        ? []
+        : [`${tableLabel(cleared.table)}.${name} is NOT NULL and cannot be cleared`];
+    });
+  });
 }

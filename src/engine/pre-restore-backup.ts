@@ -9,6 +9,7 @@ import type { RecordRunner } from './record-runner.ts';
 import type { PreparedRestore } from './restore-plan.ts';
 import type { RunningRecord } from './running-record.ts';
 import type { PreRestoreContent } from './selection.ts';
+import { tableKey } from './table-order.ts';
 
 /**
  * Backs up what the restore is going to replace, as a record of its own.
@@ -36,7 +37,7 @@ export async function backUpTarget(
         sourceId: target.id,
         parentId: id,
         requestedBy,
-        request: createRequest(parts, workspaceId, target, selectionOf(content), content),
+        request: createRequest(parts, workspaceId, target, { selection: selectionOf(content) }, content),
       });
       const ended = await runWithin(parts, record, runner, child);
       for (const warning of ended.warnings) {
@@ -93,7 +94,10 @@ async function whatIsThere(
   // A link at that path stays; the file it leads to is the one that is replaced.
   const written = envFile === null ? null : await parts.trees.realPath(envFile);
   const envFilePath = written !== null && (await exists(written)) ? written : null;
-  const tables = prepared.tables.map(({ schema, name }) => ({ schema, name }));
+  const restored = new Set(prepared.tables.map(tableKey));
+  const tables = prepared.plan.tables
+    .filter((table) => table.rowsNow !== null && restored.has(tableKey(table)))
+    .map(({ schema, name }) => ({ schema, name }));
   if (tables.length === 0 && trees.length === 0 && envFilePath === null) return undefined;
   return { tables, trees, envFilePath, complete };
 }

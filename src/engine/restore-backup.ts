@@ -94,7 +94,7 @@ export async function executeRestore(
   await checkChecksum(record, bundle);
   await withCheckedBundle(parts, record, bundle, async (reader) => {
     const prepared = await record.phase('PLAN', async () => {
-      const made = await prepareRestore(parts, bundle, reader, target, request.selection, record.signal);
+      const made = await prepareRestore(parts, bundle, reader, target, request, record.signal);
       refuseUnlessAllowed(request, reader, made);
       return made;
     });

@@ -3,21 +3,26 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import type { Manifest, ManifestTable } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { Actor, RestorePlan, RestorePlanRequest, Selection } from './engine.ts';
+import type { Actor, RestorePlan, RestorePlanRequest } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { type BundleFile, findBundle, openReader } from './open-bundle.ts';
 import { refuseOverlaps } from './overlaps.ts';
 import type { EngineParts } from './parts.ts';
 import { planEnvFile } from './plan-env-file.ts';
 import { planHash } from './plan-hash.ts';
+import type { PlannedStructure } from './plan-structure.ts';
 import { openSessions, planTables } from './plan-tables.ts';
 import { planTrees, type TreeTarget } from './plan-trees.ts';
+import type { Adaptation } from './schema-drift.ts';
 
 /** A plan, and what a restore needs besides. */
 export interface PreparedRestore {
   readonly plan: RestorePlan;
-  /** Parents first, by the live foreign keys. */
+  /** Those that are restored, parents first. */
   readonly tables: readonly ManifestTable[];
+  /** How rows go into tables whose structure changed, by `tableKey`. */
+  readonly adaptations: ReadonlyMap<string, Adaptation>;
+  readonly structure: PlannedStructure;
   readonly trees: readonly TreeTarget[];
   /** Whether the structure of the target fits; false makes a restore SCHEMA_MISMATCH. */
   readonly fits: boolean;
@@ -36,7 +41,7 @@ export async function restorePlan(
   const target = await requireTarget(parts, actor.workspaceId, request.sourceId, bundle);
   const reader = await openReader(parts, bundle, signal);
   try {
-    return (await prepareRestore(parts, bundle, reader, target, request.selection, signal)).plan;
+    return (await prepareRestore(parts, bundle, reader, target, request, signal)).plan;
   } finally {
     await reader.close();
   }
@@ -65,7 +70,7 @@ export async function prepareRestore(
   bundle: BundleFile,
   reader: BundleReader,
   source: SourceRow,
-  selection: Selection,
+  { selection, onDrift = 'REFUSE' }: Pick<RestorePlanRequest, 'selection' | 'onDrift'>,
   signal: AbortSignal,
 ): Promise<PreparedRestore> {
   const { manifest } = reader;
@@ -74,13 +79,16 @@ export async function prepareRestore(
   // A snapshot from before a restore puts back what was there, runtime references included.
   const isUndo = manifest.trigger === 'PRE_RESTORE' && manifest.source.id === source.id;
   const target = isUndo ? { ...source, clearedColumns: [] } : source;
-  const { tables, live, fits, ...database } = await planTables(parts, target, manifest, selection, signal);
+  const order = { target, selection, onDrift };
+  const { tables, live, fits, structure, ...database } = await planTables(parts, reader, order, signal);
   const trees = await planTrees(parts, reader, target, selection, signal);
   const envFile = await planEnvFile(target, manifest, selection);
   const plan: Omit<RestorePlan, 'hash'> = {
     bundleName: bundle.name,
     bundleChecksum: bundle.checksum,
     target,
+    structure: structure.structure,
+    schemaDifferences: structure.differences,
     tables: database.plans,
     untouchedTables: database.untouched,
     trees: trees.plans,
@@ -89,10 +97,12 @@ export async function prepareRestore(
     warnings: [...database.warnings, ...foreignWarnings(manifest, target)],
     refusals: [...database.refusals, ...trees.refusals, ...envFile.refusals],
   };
-  const basis = { selection, live, tables, trees: trees.targets, envFile };
+  const basis = { selection, onDrift, live, tables, trees: trees.targets, envFile };
   return {
     plan: { ...plan, hash: await planHash(parts, plan, basis) },
     tables,
+    adaptations: database.adaptations,
+    structure,
     trees: trees.targets,
     fits,
     overwritesEnvFile: envFile.overwritesItself,

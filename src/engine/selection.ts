@@ -23,6 +23,8 @@ export interface BundleContent {
   readonly envFilePath: string | null;
   /** Whether a file that cannot be read fails the backup; else it is left out with a warning. */
   readonly complete: boolean;
+  /** Whether a table that cannot be read is left out with a warning; else it fails the backup. */
+  readonly leaveOutUnreadable: boolean;
 }
 
 /** What a restore is about to replace: backed up whatever the source leaves out of backups today. */
@@ -38,11 +40,23 @@ export interface PreRestoreContent {
 
 /** The content of a backup before a restore. */
 export function contentBefore({ tables, trees, envFilePath, complete }: PreRestoreContent): BundleContent {
-  return { database: tables.length > 0, tables, excludedTables: [], trees, envFilePath, complete };
+  return {
+    database: tables.length > 0,
+    tables,
+    excludedTables: [],
+    trees,
+    envFilePath,
+    complete,
+    leaveOutUnreadable: false,
+  };
 }
 
 /** The content of a backup. @throws HoldfastError INVALID_INPUT for a tree the source does not have */
-export function contentOf(source: SourceRow, selection: Selection): BundleContent {
+export function contentOf(
+  source: SourceRow,
+  selection: Selection,
+  leaveOutUnreadable: boolean,
+): BundleContent {
   return {
     database: selection.database,
     tables: selection.tables,
@@ -50,6 +64,7 @@ export function contentOf(source: SourceRow, selection: Selection): BundleConten
     trees: selectTrees(source, selection),
     envFilePath: selection.envFile ? (source.envFile?.path ?? null) : null,
     complete: false,
+    leaveOutUnreadable,
   };
 }
 

@@ -5,7 +5,7 @@ import type { SwapPlan, TreeStage } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
 import type { TreeTarget } from './plan-trees.ts';
 import type { ProgressMeter } from './progress-meter.ts';
-import { toTreeEntry } from './tree-entries.ts';
+import { isPathEntry, toTreeEntry } from './tree-entries.ts';
 
 /** Files that wait beside their targets. */
 export interface StagedFiles {
@@ -48,7 +48,7 @@ export async function stageFiles(
       stages.set(`${bundled.area}/${bundled.name}`, { stage, files: 0 });
     }
     for await (const entry of order.reader.entries(signal)) {
-      if (entry.kind === 'TABLE_PART') continue;
+      if (!isPathEntry(entry)) continue;
       if (entry.area === 'env') {
         if (order.envFile === null || entry.kind !== 'FILE') continue;
         const content = order.reader.readFile(entry, signal);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BundleWriter } from '../bundle/bundle.ts';
-import type { Manifest, ManifestDraft } from '../bundle/manifest.ts';
+import type { Compression, Manifest, ManifestDraft } from '../bundle/manifest.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -20,6 +20,12 @@ export interface StoredBundle {
   readonly checksum: string;
 }
 
+/** Where a bundle goes, and how tight. */
+export interface BundlePlace {
+  readonly storageKey: string;
+  readonly compression: Compression;
+}
+
 /** Puts entries into a bundle and returns what its manifest is to say. The signal is that of record and storage. */
 export type FillBundle = (writer: BundleWriter, signal: AbortSignal) => Promise<ManifestDraft>;
 
@@ -27,13 +33,13 @@ export type FillBundle = (writer: BundleWriter, signal: AbortSignal) => Promise<
 export async function storeBundle(
   parts: EngineParts,
   record: RunningRecord,
-  storageKey: string,
+  place: BundlePlace,
   fill: FillBundle,
 ): Promise<StoredBundle> {
   const spoolDirectory = join(parts.directories.temporary, record.row.id);
   try {
     await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
-    return await storeThrough(parts, record, storageKey, spoolDirectory, fill);
+    return await storeThrough(parts, record, place, spoolDirectory, fill);
   } finally {
     await rm(spoolDirectory, { recursive: true, force: true });
   }
@@ -42,7 +48,7 @@ export async function storeBundle(
 async function storeThrough(
   parts: EngineParts,
   record: RunningRecord,
-  storageKey: string,
+  { storageKey, compression }: BundlePlace,
   spoolDirectory: string,
   fill: FillBundle,
 ): Promise<StoredBundle> {
@@ -59,7 +65,7 @@ async function storeThrough(
   });
   const stored = pipeline(sink, upload.writable);
   stored.catch((error: unknown) => storageFailed.abort(error));
-  const writer = parts.bundles.createWriter({ sink, spoolDirectory });
+  const writer = parts.bundles.createWriter({ sink, spoolDirectory, compression });
   try {
     const draft = await fill(writer, signal);
     const { manifest, object } = await record.phase('STORE', async () => {

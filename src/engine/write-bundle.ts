@@ -1,7 +1,7 @@
 /** One backup, from the live source to a stored bundle: snapshot, tables, files, manifest, storage. */
 import { hostname } from 'node:os';
 import type { BundleWriter } from '../bundle/bundle.ts';
-import type { ManifestDraft, ManifestTree } from '../bundle/manifest.ts';
+import type { Compression, ManifestDraft, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseSnapshot } from '../source/source.ts';
@@ -19,6 +19,7 @@ export interface BundleOrder {
   readonly source: SourceRow;
   readonly content: BundleContent;
   readonly storageKey: string;
+  readonly compression: Compression;
 }
 
 /** Writes a bundle and stores it. Of a failed one nothing stays. */
@@ -29,7 +30,7 @@ export async function writeBundle(
 ): Promise<StoredBundle> {
   const snapshot = await openSnapshot(parts, record, order);
   try {
-    return await storeBundle(parts, record, order.storageKey, (writer, signal) =>
+    return await storeBundle(parts, record, order, (writer, signal) =>
       fill(parts, record, order, snapshot, writer, signal),
     );
   } finally {

@@ -1,6 +1,7 @@
 /** Writes the tables of a snapshot into a bundle, parents first. */
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { ManifestDatabase } from '../bundle/manifest.ts';
+import { HoldfastError } from '../errors.ts';
 import type { DatabaseSnapshot, LeftOut, Table } from '../source/source.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -25,10 +26,17 @@ export async function writeTables(
   signal: AbortSignal,
 ): Promise<WrittenDatabase> {
   const { description } = snapshot;
-  const selected = selectTables(description.tables, content.excludedTables, content.tables);
-  const ordered = orderTables(selected.tables).tables;
+  // What is there in every database is told of only when it holds something.
+  const present = description.tables.filter((table) => table.implicit !== true || table.rowEstimate > 0);
+  const selected = selectTables(present, content.excludedTables, content.tables);
+  const readable = requireReadable(record, selected.tables, content.leaveOutUnreadable);
+  const ordered = orderTables(readable.tables).tables;
   for (const warning of reachingOutside(ordered)) record.warn(warning);
   meter.expect({ rows: ordered.reduce((sum, table) => sum + table.rowEstimate, 0) });
+  const script = await snapshot.readSchema(signal);
+  for (const { name, reason } of script.notCarried)
+    record.warn(`The structure of ${name} is not carried: ${reason}`);
+  const schema = await writer.addSchema(script, signal);
   const tables: ManifestDatabase['tables'] = [];
   for (const table of ordered) {
     meter.item(tableLabel(table));
@@ -50,8 +58,36 @@ export async function writeTables(
       lastValue,
       isCalled,
     })),
+    schema,
   };
-  return { database, leftOut: [...description.leftOut, ...selected.leftOut] };
+  return { database, leftOut: [...description.leftOut, ...selected.leftOut, ...readable.leftOut] };
+}
+
+/**
+ * Tables that this user may not read refuse a backup by name before a row is read, or are left out with a warning.
+ * @throws HoldfastError INVALID_INPUT
+ */
+function requireReadable(
+  record: RunningRecord,
+  tables: readonly Table[],
+  leaveOut: boolean,
+): { tables: readonly Table[]; leftOut: readonly LeftOut[] } {
+  const leftOut = tables.flatMap((table): LeftOut[] =>
+    table.unreadable === undefined ? [] : [{ name: tableLabel(table), reason: table.unreadable }],
+  );
+  if (leftOut.length === 0) return { tables, leftOut };
+  if (!leaveOut) {
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      `These tables cannot be read: ${leftOut.map(({ name, reason }) => `${name} (${reason})`).join(', ')}.`,
+      {
+        field: 'leaveOutUnreadable',
+        hint: 'Give the user of the source the privilege, exclude the tables, or set leaveOutUnreadable.',
+      },
+    );
+  }
+  for (const { name, reason } of leftOut) record.warn(`${name} was left out: ${reason}`);
+  return { tables: tables.filter((table) => table.unreadable === undefined), leftOut };
 }
 
 /** What the manifest remembers of the structure of a table. */

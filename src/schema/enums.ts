@@ -51,3 +51,13 @@ export const OrderDirectionEnum = builder.enumType('OrderDirection', {
     DESC: { value: 'desc', description: 'Largest, newest or last in the alphabet first.' },
   } as const,
 });
+
+export const CompressionEnum = builder.enumType('Compression', {
+  description: 'How the content of a bundle is compressed. What does not get smaller is stored as it is.',
+  values: {
+    DEFLATE_1: { description: 'Deflate at level 1: fast, and every tool opens it.' },
+    DEFLATE_6: { description: 'Deflate at level 6: smaller, several times slower.' },
+    STORE: { description: 'Not at all, for storage that compresses by itself.' },
+    ZSTD: { description: 'Zstandard: fastest and small; bsdtar and 7-Zip open it, unzip does not.' },
+  } as const,
+});

@@ -1,9 +1,15 @@
 /** The manifest of a bundle, typed. */
-import type { Manifest, ManifestDatabase, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
+import type {
+  Manifest,
+  ManifestDatabase,
+  ManifestSchema,
+  ManifestTable,
+  ManifestTree,
+} from '../bundle/manifest.ts';
 import type { SequenceState } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { TableNameType } from './database-names.ts';
-import { DatabaseKindEnum, TreeAreaEnum, TriggerEnum } from './enums.ts';
+import { CompressionEnum, DatabaseKindEnum, TreeAreaEnum, TriggerEnum } from './enums.ts';
 
 export const LeftOutType = builder.objectRef<{ name: string; reason: string }>('LeftOut').implement({
   description: 'Something that is not backed up, and why.',
@@ -71,6 +77,18 @@ const ManifestSequenceType = builder.objectRef<SequenceState>('ManifestSequence'
   }),
 });
 
+const ManifestSchemaType = builder.objectRef<ManifestSchema>('ManifestSchema').implement({
+  description: 'The structure of the database, held as DDL.',
+  fields: (t) => ({
+    before: t.exposeString('before', { description: 'The entry with what runs before the rows.' }),
+    after: t.exposeString('after', { description: 'The entry with what runs after the rows.' }),
+    notCarried: t.expose('notCarried', {
+      type: [LeftOutType],
+      description: 'What of the structure is not held, and why.',
+    }),
+  }),
+});
+
 const ManifestDatabaseType = builder.objectRef<ManifestDatabase>('ManifestDatabase').implement({
   description: 'The database that a bundle was made from.',
   fields: (t) => ({
@@ -91,6 +109,11 @@ const ManifestDatabaseType = builder.objectRef<ManifestDatabase>('ManifestDataba
     sequences: t.expose('sequences', {
       type: [ManifestSequenceType],
       description: 'Sequences and counters.',
+    }),
+    schema: t.expose('schema', {
+      type: ManifestSchemaType,
+      nullable: true,
+      description: 'The structure as DDL; null when rows alone are held.',
     }),
   }),
 });
@@ -134,6 +157,10 @@ export const ManifestType = builder.objectRef<Manifest>('Manifest').implement({
     }),
     trees: t.expose('trees', { type: [ManifestTreeType], description: 'The trees held.' }),
     envFile: t.exposeBoolean('envFile', { description: 'Whether the env file is held.' }),
+    compression: t.expose('compression', {
+      type: CompressionEnum,
+      description: 'How the content is compressed.',
+    }),
     filesReadFrom: t.field({
       type: 'DateTime',
       nullable: true,

@@ -1,6 +1,7 @@
 /** What a restore would do. */
 import { z } from 'zod';
 import type { BundleOrigin, RestorePlan, TablePlan, TreePlan } from '../engine/engine.ts';
+import type { SchemaDifference } from '../engine/schema-differences.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseSession, TreeDifference } from '../source/source.ts';
 import { builder } from './builder.ts';
@@ -37,6 +38,48 @@ export function originOf(input: typeof BundleInput.$inferInput): BundleOrigin {
   });
 }
 
+export const OnDriftEnum = builder.enumType('OnDrift', {
+  description:
+    "What to do when the structure of the target is not the bundle's. An empty target gets the bundle's structure whatever is said.",
+  values: {
+    REFUSE: { description: 'Stop before anything is touched.' },
+    RESTORE_SCHEMA: {
+      description:
+        "Put the bundle's structure back. Tables that the bundle does not know stay untouched. Needs all tables of the bundle.",
+    },
+    ADAPT: {
+      description:
+        'Load what fits safely: columns added since take their defaults, columns and tables that are gone are left out and listed, values that a new type would alter are refused.',
+    },
+  } as const,
+});
+
+const RestoreStructureEnum = builder.enumType('RestoreStructure', {
+  description: 'What a restore does to the structure of the database.',
+  values: {
+    KEEP: { description: 'Nothing: rows alone are replaced.' },
+    CREATE: { description: "The target is empty and gets the bundle's structure." },
+    REPLACE: { description: "The bundle's structure takes the place of what is there." },
+  } as const,
+});
+
+const SchemaChangeEnum = builder.enumType('SchemaChange', {
+  description: 'What happened to an object since the bundle was made.',
+  values: {
+    ADDED: { description: 'It is there now and was not then.' },
+    REMOVED: { description: 'It was there then and is not now.' },
+    CHANGED: { description: 'It is not what it was.' },
+  } as const,
+});
+
+const SchemaDifferenceType = builder.objectRef<SchemaDifference>('SchemaDifference').implement({
+  description: 'An object of the database that is not as it was when the bundle was made.',
+  fields: (t) => ({
+    object: t.exposeString('object', { description: 'Its kind and name, as in `INDEX public.film_title`.' }),
+    change: t.expose('change', { type: SchemaChangeEnum, description: 'What happened to it since.' }),
+  }),
+});
+
 const RestorePlanInput = builder.inputType('RestorePlanInput', {
   description: 'Which restore to plan.',
   fields: (t) => ({
@@ -45,6 +88,12 @@ const RestorePlanInput = builder.inputType('RestorePlanInput', {
       description: "The source to restore into; the backup's own when left out. Needed for uploads.",
     }),
     selection: t.field({ type: SelectionInput, description: 'Which parts to restore.' }),
+    onDrift: t.field({
+      type: OnDriftEnum,
+      required: true,
+      defaultValue: 'REFUSE',
+      description: 'What to do when the structure of the target changed since.',
+    }),
   }),
 });
 
@@ -62,6 +111,10 @@ const TablePlanType = builder.objectRef<TablePlan>('TablePlan').implement({
     drift: t.stringList({
       description: 'How the live table differs from the one in the bundle, in words; empty when it does not.',
       resolve: ({ drift }) => drift,
+    }),
+    losses: t.stringList({
+      description: 'With ADAPT, what of the table does not come back, in words.',
+      resolve: ({ losses }) => losses,
     }),
   }),
 });
@@ -130,6 +183,15 @@ const RestorePlanType = builder.objectRef<RestorePlan>('RestorePlan').implement(
       resolve: (query, { target }, _args, { prisma }) =>
         prisma.source.findUniqueOrThrow({ ...query, where: { id: target.id } }),
     }),
+    structure: t.expose('structure', {
+      type: RestoreStructureEnum,
+      description: 'What would happen to the structure of the database.',
+    }),
+    schemaDifferences: t.field({
+      type: [SchemaDifferenceType],
+      description: 'Objects of the database that are not as they were when the bundle was made.',
+      resolve: ({ schemaDifferences }) => schemaDifferences,
+    }),
     tables: t.field({
       type: [TablePlanType],
       description: 'The tables, in restore order.',
@@ -191,6 +253,7 @@ builder.queryField('restorePlan', (t) =>
           bundle: originOf(input.bundle),
           sourceId: input.sourceId ? idOf('Source', input.sourceId) : null,
           selection: selectionOf(input.selection),
+          onDrift: input.onDrift,
         },
         context.signal,
       ),

@@ -118,8 +118,17 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
         bundleName: backup?.name ?? 'upload.zip',
         bundleChecksum: backup?.checksum ?? '',
         target: found(await catalog.sources.find(actor.workspaceId, target), 'source'),
+        structure: 'KEEP',
+        schemaDifferences: [{ object: 'INDEX customers_name', change: 'ADDED' }],
         tables: [
-          { schema: null, name: 'customers', rowsNow: 2, rowsInBundle: 9_007_199_254_740_991, drift: [] },
+          {
+            schema: null,
+            name: 'customers',
+            rowsNow: 2,
+            rowsInBundle: 9_007_199_254_740_991,
+            drift: [],
+            losses: [],
+          },
         ],
         untouchedTables: [{ schema: null, name: 'later' }],
         trees: [],

@@ -87,6 +87,8 @@ function bundlesWithPoints(bundles: BundleFormat, at: AtPoint): BundleFormat {
         manifest: reader.manifest,
         entries: (entriesSignal) => reader.entries(entriesSignal),
         readTable: (table, tableSignal) => reader.readTable(table, tableSignal),
+        readRows: (table, range, rowsSignal) => reader.readRows(table, range, rowsSignal),
+        readSchema: (schemaSignal) => reader.readSchema(schemaSignal),
         readFile: (entry, fileSignal) => reader.readFile(entry, fileSignal),
         async verifyContent(onProgress, verifySignal, onDamage) {
           await at('in content');
@@ -180,6 +182,7 @@ function databaseWithPoints(database: Database, at: AtPoint): Database {
       return restoreWithPoints(await database.beginRestore(request, signal), at);
     },
     outcome: (ticket, signal) => database.outcome(ticket, signal),
+    sweep: (restoreId, signal) => database.sweep(restoreId, signal),
     async forget(ticket, signal) {
       await at('before forget');
       await database.forget(ticket, signal);
@@ -198,6 +201,7 @@ function snapshotWithPoints(snapshot: DatabaseSnapshot, at: AtPoint): DatabaseSn
         yield chunk;
       }
     },
+    readSchema: (signal) => snapshot.readSchema(signal),
     readSequences: (tables, signal) => snapshot.readSequences(tables, signal),
     close: () => snapshot.close(),
   };
@@ -205,6 +209,7 @@ function snapshotWithPoints(snapshot: DatabaseSnapshot, at: AtPoint): DatabaseSn
 
 function restoreWithPoints(restore: DatabaseRestore, at: AtPoint): DatabaseRestore {
   return {
+    concurrentLoads: restore.concurrentLoads,
     async clear(signal) {
       await restore.clear(signal);
       await at('after clear');

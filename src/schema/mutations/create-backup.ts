@@ -1,5 +1,6 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
+import { CompressionEnum } from '../enums.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { idOf } from '../global-id.ts';
 import { RecordNode } from '../record.ts';
@@ -10,6 +11,18 @@ const CreateBackupInput = builder.inputType('CreateBackupInput', {
   fields: (t) => ({
     sourceId: t.id({ required: true, description: 'The source.' }),
     selection: t.field({ type: SelectionInput, description: 'Which parts of it.' }),
+    compression: t.field({
+      type: CompressionEnum,
+      required: true,
+      defaultValue: 'DEFLATE_1',
+      description: 'How the content is compressed.',
+    }),
+    leaveOutUnreadable: t.boolean({
+      required: true,
+      defaultValue: false,
+      description:
+        'Leave out tables that may not be read, with a warning; else they refuse the backup by name.',
+    }),
   }),
 });
 
@@ -29,6 +42,8 @@ builder.mutationField('createBackup', (t) =>
       record: await context.engine.createBackup(actorOf(context), {
         sourceId: idOf('Source', input.sourceId),
         selection: selectionOf(input.selection),
+        compression: input.compression,
+        leaveOutUnreadable: input.leaveOutUnreadable,
       }),
     }),
   }),

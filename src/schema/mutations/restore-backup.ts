@@ -12,7 +12,7 @@ import {
 } from '../errors.ts';
 import { idOf } from '../global-id.ts';
 import { RecordNode } from '../record.ts';
-import { BundleInput, lockTimeoutRule, originOf } from '../restore-plan.ts';
+import { BundleInput, lockTimeoutRule, OnDriftEnum, originOf } from '../restore-plan.ts';
 import { SelectionInput, selectionOf } from '../selection.ts';
 
 const PreRestoreBackupEnum = builder.enumType('PreRestoreBackup', {
@@ -34,6 +34,12 @@ const RestoreBackupInput = builder.inputType('RestoreBackupInput', {
     selection: t.field({ type: SelectionInput, description: 'Which parts to restore.' }),
     planHash: t.string({
       description: 'The hash of a restorePlan: refused with PLAN_CHANGED when the plan is another by now.',
+    }),
+    onDrift: t.field({
+      type: OnDriftEnum,
+      required: true,
+      defaultValue: 'REFUSE',
+      description: 'What to do when the structure of the target changed since the bundle was made.',
     }),
     dryRun: t.boolean({
       required: true,
@@ -99,6 +105,7 @@ builder.mutationField('restoreBackup', (t) =>
         bundle: originOf(input.bundle),
         sourceId: input.sourceId ? idOf('Source', input.sourceId) : null,
         selection: selectionOf(input.selection),
+        onDrift: input.onDrift,
         planHash: input.planHash ?? null,
         dryRun: input.dryRun,
         preRestoreBackup: input.preRestoreBackup,

@@ -185,12 +185,18 @@ export function aManifest(): Manifest {
         },
       ],
       sequences: [{ schema: 'public', name: 'ids', lastValue: '9223372036854775807', isCalled: true }],
+      schema: {
+        before: 'db/schema.sql',
+        after: 'db/schema-after.sql',
+        notCarried: [{ name: 'CAST (text AS money)', reason: 'not in this test' }],
+      },
     },
     trees: [{ area: 'files', name: 'uploads', include: [], exclude: [], fileCount: 2, bytes: 55 }],
     envFile: false,
     filesReadAt: null,
     leftOut: [{ name: 'v_customers', reason: 'a view holds no rows' }],
     warnings: [],
+    compression: 'DEFLATE_1',
     encryption: { mode: 'NONE' },
     entriesSha256: 'ef'.repeat(32),
   };

@@ -1,0 +1,39 @@
+/** How the structure of a target differs from the one in a bundle, object by object. Pure. */
+import type { BundledStatement } from '../bundle/bundle.ts';
+
+/** An object that is not the same in both. */
+export interface SchemaDifference {
+  /** `KIND name`, e.g. `INDEX public.film_title_idx`. */
+  readonly object: string;
+  /** ADDED and REMOVED since the bundle was made, or CHANGED. */
+  readonly change: 'ADDED' | 'REMOVED' | 'CHANGED';
+}
+
+interface Script {
+  readonly before: readonly BundledStatement[];
+  readonly after: readonly BundledStatement[];
+}
+
+/** What is different in `live`, in order of the objects' names. */
+export function schemaDifferences(bundled: Script, live: Script): SchemaDifference[] {
+  const then = byObject(bundled);
+  const now = byObject(live);
+  const differences: SchemaDifference[] = [];
+  for (const [object, sql] of then) {
+    const present = now.get(object);
+    if (present === undefined) differences.push({ object, change: 'REMOVED' });
+    else if (present !== sql) differences.push({ object, change: 'CHANGED' });
+  }
+  for (const object of now.keys()) if (!then.has(object)) differences.push({ object, change: 'ADDED' });
+  return differences.sort((a, b) => (a.object < b.object ? -1 : a.object > b.object ? 1 : 0));
+}
+
+/** Several statements may make one object; together they are what it is. */
+function byObject({ before, after }: Script): Map<string, string> {
+  const objects = new Map<string, string>();
+  for (const { object, sql } of [...before, ...after]) {
+    const earlier = objects.get(object);
+    objects.set(object, earlier === undefined ? sql : `${earlier};\n${sql}`);
+  }
+  return objects;
+}
