@@ -1,0 +1,286 @@
+/** Restores into a structure that is not the bundle's any more: refused, put back, adapted to, or made anew. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import type { DatabaseSettings } from '../../src/catalog/catalog.ts';
+import type { OnDrift, RestorePlan } from '../../src/engine/engine.ts';
+import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres-database.ts';
+
+/** A database to be backed up or restored into. */
+interface Target {
+  readonly settings: DatabaseSettings;
+  execute(...statements: string[]): Promise<void>;
+  /** One column of text. */
+  column(sql: string): Promise<(string | null)[]>;
+  dispose(): Promise<void>;
+}
+
+let holdfast: TestEngine;
+const targets: Target[] = [];
+
+beforeEach(async () => {
+  holdfast = await TestEngine.start();
+});
+
+afterEach(async () => {
+  await holdfast.remove();
+  for (const target of targets.splice(0)) await target.dispose();
+});
+
+async function sqliteTarget(): Promise<Target> {
+  const path = join(holdfast.root, `app-${targets.length}.sqlite`);
+  await writeFile(path, '');
+  const open = <T>(use: (database: Database.Database) => T): T => {
+    const database = new Database(path);
+    try {
+      return use(database);
+    } finally {
+      database.close();
+    }
+  };
+  return {
+    settings: { kind: 'SQLITE', path },
+    execute: async (...statements) =>
+      open((database) => {
+        for (const statement of statements) database.exec(statement);
+      }),
+    column: async (sql) =>
+      open((database) =>
+        database
+          .prepare(sql)
+          .pluck()
+          .all()
+          .map((value) => (value === null ? null : String(value))),
+      ),
+    dispose: async () => undefined,
+  };
+}
+
+async function postgresTarget(): Promise<Target> {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  return {
+    settings: { kind: 'POSTGRESQL', url: database.url },
+    execute: (...statements) => database.execute(...statements),
+    column: async (sql) => (await database.query(sql)).map(([value]) => value ?? null),
+    dispose: () => database.dispose(),
+  };
+}
+
+const LIBRARY = [
+  'CREATE TABLE author (id integer PRIMARY KEY, name varchar(40) NOT NULL, born integer)',
+  'CREATE TABLE book (id integer PRIMARY KEY, author_id integer NOT NULL REFERENCES author (id), title varchar(100), price numeric(10,2))',
+  'CREATE INDEX book_title ON book (title)',
+  'CREATE VIEW titles AS SELECT title FROM book',
+  "INSERT INTO author VALUES (1, 'Ada', 1815), (2, 'Grace', NULL)",
+  "INSERT INTO book VALUES (1, 1, 'Notes', 12.50), (2, 2, 'Compilers', NULL), (3, 2, NULL, 0.99)",
+];
+const AUTHORS = "SELECT id || ':' || name || ':' || coalesce(born, 0) FROM author ORDER BY id";
+const BOOKS = "SELECT id || ':' || author_id || ':' || coalesce(title, '-') FROM book ORDER BY id";
+
+describe.each([
+  ['SQLite', sqliteTarget],
+  ['PostgreSQL', postgresTarget],
+] as const)('%s', (_kind, makeTarget) => {
+  async function target(...statements: string[]): Promise<Target> {
+    const made = await makeTarget();
+    targets.push(made);
+    await made.execute(...statements);
+    return made;
+  }
+
+  async function sourceOf({ settings }: Target): Promise<string> {
+    const source = await holdfast.engine.createSource(holdfast.actor, {
+      name: `Library ${targets.length} ${Math.random()}`,
+      database: settings,
+      excludedTables: [],
+      clearedColumns: [],
+      trees: [],
+      configTrees: [],
+      envFile: null,
+    });
+    return source.id;
+  }
+
+  /** A library that was backed up and then changed. */
+  async function changed(...statements: string[]) {
+    const library = await target(...LIBRARY);
+    const { backupId } = await holdfast.backUp(await sourceOf(library));
+    await library.execute(...statements);
+    return { library, backupId };
+  }
+
+  const planOf = async (backupId: string, onDrift: OnDrift): Promise<RestorePlan> =>
+    await holdfast.engine.restorePlan(
+      holdfast.actor,
+      { bundle: { backupId }, sourceId: null, selection: EVERYTHING, onDrift },
+      AbortSignal.timeout(20_000),
+    );
+
+  const CHANGES = [
+    "ALTER TABLE book ADD COLUMN isbn varchar(20) DEFAULT 'none'",
+    'ALTER TABLE author DROP COLUMN born',
+    'DROP INDEX book_title',
+    'CREATE TABLE later (id integer PRIMARY KEY, note varchar(20))',
+    "INSERT INTO later VALUES (1, 'stays')",
+    'DELETE FROM book WHERE id = 1',
+  ];
+
+  test('a changed structure is planned for exactly, and refused before anything is touched', async () => {
+    const { library, backupId } = await changed(...CHANGES);
+    const plan = await planOf(backupId, 'REFUSE');
+    expect(plan.structure).toBe('KEEP');
+    expect(plan.refusals).toHaveLength(2);
+    expect(plan.refusals.join('\n')).toMatch(/column born .* does not exist any more/);
+    expect(plan.refusals.join('\n')).toMatch(/column isbn .* was added since/);
+    const objects = plan.schemaDifferences.map(({ object, change }) => `${change} ${object}`).join('\n');
+    expect(objects).toMatch(/REMOVED INDEX .*book_title/);
+    expect(objects).toMatch(/ADDED TABLE .*later/);
+    expect(objects).not.toContain('titles');
+
+    const refused = await holdfast.restore(restoreOf(backupId, { preRestoreBackup: 'NONE' }));
+    expect(refused).toMatchObject({ status: 'FAILED', error: { code: 'SCHEMA_MISMATCH' } });
+    expect(await library.column(BOOKS)).toEqual(['2:2:Compilers', '3:2:-']);
+  });
+
+  test('the old structure is put back, unknown tables stay, and all of it can be undone', async () => {
+    const { library, backupId } = await changed(...CHANGES);
+    const plan = await planOf(backupId, 'RESTORE_SCHEMA');
+    expect(plan).toMatchObject({ structure: 'REPLACE', refusals: [] });
+    const restored = await holdfast.restore(
+      restoreOf(backupId, { onDrift: 'RESTORE_SCHEMA', planHash: plan.hash }),
+    );
+    expect(restored.error).toBeNull();
+    expect(restored.result).toMatchObject({ targetState: 'WHOLLY_NEW', proven: true, rowsRestored: 5 });
+    expect(await library.column(AUTHORS)).toEqual(['1:Ada:1815', '2:Grace:0']);
+    expect(await library.column(BOOKS)).toEqual(['1:1:Notes', '2:2:Compilers', '3:2:-']);
+    expect(await library.column('SELECT note FROM later')).toEqual(['stays']);
+    expect(await library.column('SELECT title FROM titles ORDER BY title')).toContain('Notes');
+    const after = await planOf(backupId, 'REFUSE');
+    expect(after.schemaDifferences).toEqual([{ object: expect.stringContaining('later'), change: 'ADDED' }]);
+    expect(after.refusals).toEqual([]);
+
+    const { preRestoreBackupId } = restored.result as { preRestoreBackupId: string };
+    const undone = await holdfast.restore(
+      restoreOf(preRestoreBackupId, { onDrift: 'RESTORE_SCHEMA', preRestoreBackup: 'NONE' }),
+    );
+    expect(undone.error).toBeNull();
+    expect(await library.column('SELECT isbn FROM book ORDER BY id')).toEqual(['none', 'none']);
+  });
+
+  test('rows go into a changed structure as far as they fit, and the rest is listed', async () => {
+    const { library, backupId } = await changed(...CHANGES);
+    const plan = await planOf(backupId, 'ADAPT');
+    expect(plan.refusals).toEqual([]);
+    expect(plan.tables.find((table) => table.name === 'author')?.losses).toEqual([
+      expect.stringMatching(/column born .* its values are left out/),
+    ]);
+    const restored = await holdfast.restore(restoreOf(backupId, { onDrift: 'ADAPT', planHash: plan.hash }));
+    expect(restored.error).toBeNull();
+    expect(restored.result).toMatchObject({ proven: true, rowsRestored: 5 });
+    expect(restored.warnings.join('\n')).toMatch(/born/);
+    expect(await library.column("SELECT id || ':' || name FROM author ORDER BY id")).toEqual([
+      '1:Ada',
+      '2:Grace',
+    ]);
+    expect(await library.column("SELECT id || ':' || isbn FROM book ORDER BY id")).toEqual([
+      '1:none',
+      '2:none',
+      '3:none',
+    ]);
+    expect(await library.column('SELECT note FROM later')).toEqual(['stays']);
+  });
+
+  test('a table that is gone is listed and left out, and a column that needs values refuses', async () => {
+    const { library, backupId } = await changed(
+      'DROP VIEW titles',
+      'DROP TABLE book',
+      "INSERT INTO author (id, name) VALUES (3, 'Eve')",
+    );
+    const plan = await planOf(backupId, 'ADAPT');
+    expect(plan.tables.find((table) => table.name === 'book')).toMatchObject({
+      rowsNow: null,
+      losses: [expect.stringContaining('left out')],
+    });
+    const restored = await holdfast.restore(restoreOf(backupId, { onDrift: 'ADAPT' }));
+    expect(restored.error).toBeNull();
+    expect(await library.column(AUTHORS)).toEqual(['1:Ada:1815', '2:Grace:0']);
+
+    await library.execute(
+      'DELETE FROM author',
+      'ALTER TABLE author RENAME TO writer',
+      'CREATE TABLE author (id integer PRIMARY KEY, name varchar(40) NOT NULL, born integer, code integer NOT NULL)',
+    );
+    const refused = await holdfast.restore(
+      restoreOf(backupId, { onDrift: 'ADAPT', preRestoreBackup: 'NONE' }),
+    );
+    expect(refused).toMatchObject({ status: 'FAILED', error: { code: 'SCHEMA_MISMATCH' } });
+    expect(refused.error?.message).toContain('code');
+  });
+
+  test('an empty database gets structure and rows, in a dry run neither', async () => {
+    const { backupId } = await changed();
+    const empty = await target();
+    const sourceId = await sourceOf(empty);
+    const request = { bundle: { backupId }, sourceId, selection: EVERYTHING };
+    const plan = await holdfast.engine.restorePlan(holdfast.actor, request, AbortSignal.timeout(20_000));
+    expect(plan).toMatchObject({ structure: 'CREATE', refusals: [] });
+    const order = restoreOf(backupId, { sourceId, allowForeignSource: true });
+
+    expect((await holdfast.restore({ ...order, dryRun: true })).error).toBeNull();
+    expect(
+      await holdfast.engine.restorePlan(holdfast.actor, request, AbortSignal.timeout(20_000)),
+    ).toMatchObject({ structure: 'CREATE' });
+
+    const restored = await holdfast.restore(order);
+    expect(restored.error).toBeNull();
+    expect(restored.result).toMatchObject({ proven: true, rowsRestored: 5, targetState: 'WHOLLY_NEW' });
+    expect(await empty.column(AUTHORS)).toEqual(['1:Ada:1815', '2:Grace:0']);
+    expect(await empty.column('SELECT title FROM titles ORDER BY title')).toContain('Compilers');
+    const after = await holdfast.engine.restorePlan(holdfast.actor, request, AbortSignal.timeout(20_000));
+    expect(after).toMatchObject({ structure: 'KEEP', schemaDifferences: [], refusals: [] });
+  });
+
+  test('a structure is put back with all tables of the bundle or not at all', async () => {
+    const { backupId } = await changed(...CHANGES);
+    const refused = await holdfast.restore(
+      restoreOf(backupId, {
+        onDrift: 'RESTORE_SCHEMA',
+        preRestoreBackup: 'NONE',
+        selection: { ...EVERYTHING, tables: [(await planOf(backupId, 'REFUSE')).tables[0] ?? never()] },
+      }),
+    );
+    expect(refused).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_INPUT' } });
+  });
+});
+
+function never(): never {
+  throw new Error('the plan has no tables');
+}
+
+test('a type that alters values is refused by the proof, one that does not is taken', async () => {
+  const library = await postgresTarget();
+  targets.push(library);
+  await library.execute(...LIBRARY);
+  const source = await holdfast.engine.createSource(holdfast.actor, {
+    name: 'Library',
+    database: library.settings,
+    excludedTables: [],
+    clearedColumns: [],
+    trees: [],
+    configTrees: [],
+    envFile: null,
+  });
+  const { backupId } = await holdfast.backUp(source.id);
+  await library.execute('ALTER TABLE book ALTER COLUMN price TYPE integer');
+  const altered = await holdfast.restore(restoreOf(backupId, { onDrift: 'ADAPT' }));
+  expect(altered).toMatchObject({ status: 'FAILED', error: { code: 'SCHEMA_MISMATCH' } });
+  expect(await library.column('SELECT price::text FROM book ORDER BY id')).toEqual(['13', null, '1']);
+
+  await library.execute('ALTER TABLE book ALTER COLUMN price TYPE text');
+  const taken = await holdfast.restore(restoreOf(backupId, { onDrift: 'ADAPT' }));
+  expect(taken.error).toBeNull();
+  expect(taken.result).toMatchObject({ proven: true });
+  expect(await library.column('SELECT price FROM book ORDER BY id')).toEqual(['12.50', null, '0.99']);
+});
