@@ -37,6 +37,7 @@ export async function recoverRestore(
     return undefined;
   }
   await record.keepResult({ ...result, targetState: 'WHOLLY_OLD', rolledBack: true });
+  if (journal === undefined) await sweepDatabase(parts, record, row, source);
   for (const path of targetsOf(source, request)) {
     await parts.trees.sweep(path, row.id).catch((error: unknown) => {
       parts.log.warn({ err: error, recordId: row.id }, 'what a restore had staged could not be removed');
@@ -45,6 +46,25 @@ export async function recoverRestore(
   }
   await dropJournal(parts, row.id);
   return whyItStayedOld(row, journal, decidedBy);
+}
+
+/** What a restore that never came to its decision left in its database; the target itself is as it was. */
+async function sweepDatabase(
+  parts: EngineParts,
+  record: RunningRecord,
+  row: RecordRow,
+  source: SourceRow | undefined,
+): Promise<void> {
+  if (source?.database == null) return;
+  try {
+    await (await openDatabase(parts, source.database)).sweep(row.id, record.signal);
+  } catch (error) {
+    parts.log.warn(
+      { err: error, recordId: row.id },
+      'what a restore left in its database could not be removed',
+    );
+    record.warn('What the restore had begun beside the tables of the database could not be removed.');
+  }
 }
 
 async function settleJournal(
