@@ -62,8 +62,23 @@ export type ClearedColumnsInput = {
   table: TableNameInput;
 };
 
+/** How the content of a bundle is compressed. What does not get smaller is stored as it is. */
+export type Compression =
+  /** Deflate at level 1: fast, and every tool opens it. */
+  | 'DEFLATE_1'
+  /** Deflate at level 6: smaller, several times slower. */
+  | 'DEFLATE_6'
+  /** Not at all, for storage that compresses by itself. */
+  | 'STORE'
+  /** Zstandard: fastest and small; bsdtar and 7-Zip open it, unzip does not. */
+  | 'ZSTD';
+
 /** What to back up. */
 export type CreateBackupInput = {
+  /** How the content is compressed. */
+  compression?: Compression;
+  /** Leave out tables that may not be read, with a warning; else they refuse the backup by name. */
+  leaveOutUnreadable?: boolean;
   /** Which parts of it. */
   selection?: SelectionInput | null | undefined;
   /** The source. */
@@ -196,6 +211,15 @@ export type ImportBackupInput = {
   /** The id that POST /upload answered. */
   uploadId: string;
 };
+
+/** What to do when the structure of the target is not the bundle's. An empty target gets the bundle's structure whatever is said. */
+export type OnDrift =
+  /** Load what fits safely: columns added since take their defaults, columns and tables that are gone are left out and listed, values that a new type would alter are refused. */
+  | 'ADAPT'
+  /** Stop before anything is touched. */
+  | 'REFUSE'
+  /** Put the bundle's structure back. Tables that the bundle does not know stay untouched. Needs all tables of the bundle. */
+  | 'RESTORE_SCHEMA';
 
 /** Which way a list runs. */
 export type OrderDirection =
@@ -359,6 +383,8 @@ export type RestoreBackupInput = {
   endSessions?: boolean;
   /** Milliseconds a statement waits for a lock of the application: 1 to 600,000. */
   lockTimeoutMs?: number;
+  /** What to do when the structure of the target changed since the bundle was made. */
+  onDrift?: OnDrift;
   /** Allow the env file to be written over the one it was read from. */
   overwriteEnvFile?: boolean;
   /** The hash of a restorePlan: refused with PLAN_CHANGED when the plan is another by now. */
@@ -375,11 +401,22 @@ export type RestoreBackupInput = {
 export type RestorePlanInput = {
   /** The bundle to restore. */
   bundle: BundleInput;
+  /** What to do when the structure of the target changed since. */
+  onDrift?: OnDrift;
   /** Which parts to restore. */
   selection?: SelectionInput | null | undefined;
   /** The source to restore into; the backup's own when left out. Needed for uploads. */
   sourceId?: string | null | undefined;
 };
+
+/** What a restore does to the structure of the database. */
+export type RestoreStructure =
+  /** The target is empty and gets the bundle's structure. */
+  | 'CREATE'
+  /** Nothing: rows alone are replaced. */
+  | 'KEEP'
+  /** The bundle's structure takes the place of what is there. */
+  | 'REPLACE';
 
 /** What a member may do. Each role may do all that the one before it may. */
 export type Role =
@@ -403,6 +440,15 @@ export type RotateBackupsInput = {
   /** Only backups of this source; of every source when left out. */
   sourceId?: string | null | undefined;
 };
+
+/** What happened to an object since the bundle was made. */
+export type SchemaChange =
+  /** It is there now and was not then. */
+  | 'ADDED'
+  /** It is not what it was. */
+  | 'CHANGED'
+  /** It was there then and is not now. */
+  | 'REMOVED';
 
 /** Which parts of a source or bundle to take. Left out, it means everything but the env file. */
 export type SelectionInput = {
@@ -769,7 +815,7 @@ export type RestorePlanQuery = { restorePlan:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
-    | { __typename: 'RestorePlan', hash: string, bundleName: string, bundleChecksum: string, envFile: string | null, warnings: Array<string>, refusals: Array<string>, target: { id: string, name: string }, tables: Array<{ schema: string | null, name: string, rowsNow: string | null, rowsInBundle: string, drift: Array<string> }>, untouchedTables: Array<{ schema: string | null, name: string }>, trees: Array<{ area: TreeArea, name: string, target: string, added: string, changed: string, removed: string, unchanged: string, examples: Array<{ change: PathChange, path: string }> }>, sessions: Array<{ user: string, application: string, state: string, since: string | null }> | null }
+    | { __typename: 'RestorePlan', hash: string, bundleName: string, bundleChecksum: string, structure: RestoreStructure, envFile: string | null, warnings: Array<string>, refusals: Array<string>, target: { id: string, name: string }, schemaDifferences: Array<{ object: string, change: SchemaChange }>, tables: Array<{ schema: string | null, name: string, rowsNow: string | null, rowsInBundle: string, drift: Array<string>, losses: Array<string> }>, untouchedTables: Array<{ schema: string | null, name: string }>, trees: Array<{ area: TreeArea, name: string, target: string, added: string, changed: string, removed: string, unchanged: string, examples: Array<{ change: PathChange, path: string }> }>, sessions: Array<{ user: string, application: string, state: string, since: string | null }> | null }
     | { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
@@ -2245,12 +2291,18 @@ export const RestorePlanDocument = new TypedDocumentString(`
         id
         name
       }
+      structure
+      schemaDifferences {
+        object
+        change
+      }
       tables {
         schema
         name
         rowsNow
         rowsInBundle
         drift
+        losses
       }
       untouchedTables {
         schema
