@@ -2,18 +2,38 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
-import type { BundleLimits, BundleReader, ContentReport, OnBundleProgress } from './bundle.ts';
-import { checkEntryName, EntryCheck, OWN_ENTRIES, type TablePart } from './check-entries.ts';
+import type {
+  BundledSchema,
+  BundledStatement,
+  BundleLimits,
+  BundleReader,
+  ContentReport,
+  OnBundleProgress,
+  RowRange,
+} from './bundle.ts';
+import {
+  type CheckedEntries,
+  checkEntryName,
+  EntryCheck,
+  OWN_ENTRIES,
+  type SchemaEntry,
+  type TablePart,
+} from './check-entries.ts';
 import type { EntryRecord, Manifest, ManifestTable } from './manifest.ts';
 import { readEntryList } from './read-entry-list.ts';
 import { readManifest } from './read-manifest.ts';
 import { malformedBundle, wrongContent } from './refusal.ts';
+import { RowArrayCheck } from './row-array-check.ts';
 import { RowArrayReader } from './row-array-reader.ts';
+import { checkRange, partsOfRange, takeRows } from './row-range.ts';
+import { readSchemaScript } from './schema-script.ts';
 import { entryContent } from './zip-content.ts';
 import { ZipDirectory } from './zip-directory.ts';
 import type { ZipEntry } from './zip-records.ts';
 
 const [ENTRY_LIST, RESTORE_GUIDE, MANIFEST] = OWN_ENTRIES;
+/** Entries that a verify reads at once: one core is never enough to unpack at the speed of a disk. */
+const VERIFIED_AT_ONCE = 3;
 
 /**
  * Opens a bundle and checks its structure, names, manifest and list of entries. Closes `file` when it refuses.
@@ -29,8 +49,8 @@ export async function openBundleReader(
     const directory = await ZipDirectory.load(file, limits, signal);
     const manifest = readManifest(await manifestBytes(file, directory, limits, signal));
     directory.checkLayout(limits);
-    const parts = await checkEntries(file, directory, manifest, limits, signal);
-    return new ZipBundleReader(file, directory, manifest, parts, limits);
+    const checked = await checkEntries(file, directory, manifest, limits, signal);
+    return new ZipBundleReader(file, directory, manifest, checked, limits);
   } catch (error) {
     await file.close();
     throw error;
@@ -59,7 +79,7 @@ async function checkEntries(
   manifest: Manifest,
   limits: BundleLimits,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, TablePart>> {
+): Promise<CheckedEntries> {
   const check = new EntryCheck(manifest, directory, limits);
   // Names first: whoever sends a name that leaves its tree shall read that, and not that an entry is unknown.
   for (const entry of directory.entries()) checkEntryName(entry.name);
@@ -88,20 +108,20 @@ class ZipBundleReader implements BundleReader {
   readonly manifest: Manifest;
   readonly #file: RandomAccess;
   readonly #directory: ZipDirectory;
-  readonly #parts: ReadonlyMap<string, TablePart>;
+  readonly #checked: CheckedEntries;
   readonly #limits: BundleLimits;
 
   constructor(
     file: RandomAccess,
     directory: ZipDirectory,
     manifest: Manifest,
-    parts: ReadonlyMap<string, TablePart>,
+    checked: CheckedEntries,
     limits: BundleLimits,
   ) {
     this.#file = file;
     this.#directory = directory;
     this.manifest = manifest;
-    this.#parts = parts;
+    this.#checked = checked;
     this.#limits = limits;
   }
 
@@ -111,13 +131,25 @@ class ZipBundleReader implements BundleReader {
   }
 
   async *readTable(table: ManifestTable, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for (const name of table.parts) {
-      const part = this.#parts.get(name);
-      if (part === undefined || part.table !== table.name || part.schema !== table.schema) {
-        throw new HoldfastError('NOT_FOUND', `The bundle holds no rows of ${table.name} in ${name}.`);
-      }
-      yield* this.#readPart(part, () => {}, signal);
+    for (const part of this.#partsOf(table)) yield* this.#readPart(part, signal);
+  }
+
+  async *readRows(table: ManifestTable, range: RowRange, signal: AbortSignal): AsyncGenerator<Buffer> {
+    checkRange(range);
+    for (const inPart of partsOfRange(this.#partsOf(table), range)) {
+      yield* takeRows(this.#readPart(inPart.part, signal), inPart);
     }
+  }
+
+  async readSchema(signal: AbortSignal): Promise<BundledSchema | null> {
+    const { scripts } = this.#checked;
+    const [before, after] = [scripts.get('BEFORE'), scripts.get('AFTER')];
+    if (before === undefined || after === undefined) return null;
+    return {
+      before: await this.#readScript(before, signal),
+      after: await this.#readScript(after, signal),
+      notCarried: this.manifest.database?.schema?.notCarried ?? [],
+    };
   }
 
   async *readFile(entry: EntryRecord, signal: AbortSignal): AsyncGenerator<Buffer> {
@@ -140,7 +172,16 @@ class ZipBundleReader implements BundleReader {
       report.files += progress.files ?? 0;
       onProgress(progress);
     };
-    const goingOn = async (entry: string, check: Promise<void>): Promise<void> => {
+    const others = new AbortController();
+    const whole = AbortSignal.any([signal, others.signal]);
+    const running: { readonly entry: string; readonly check: Promise<void> }[] = [];
+    const begin = (entry: string, check: Promise<void>) => {
+      // Looked at when it is its turn: damage is told in the order of the bundle.
+      check.catch(() => {});
+      running.push({ entry, check });
+    };
+    const settle = async () => {
+      const { entry, check } = running.shift() ?? { entry: '', check: undefined };
       try {
         await check;
       } catch (error) {
@@ -149,12 +190,19 @@ class ZipBundleReader implements BundleReader {
         onDamage(entry, error);
       }
     };
-    for await (const record of this.entries(signal)) {
-      throwIfAborted(signal);
-      await goingOn(record.entry, this.#verifyEntry(record, tell, signal));
-      report.entries++;
+    try {
+      for await (const record of this.entries(whole)) {
+        throwIfAborted(signal);
+        begin(record.entry, this.#verifyEntry(record, tell, whole));
+        report.entries++;
+        if (running.length >= VERIFIED_AT_ONCE) await settle();
+      }
+      begin(RESTORE_GUIDE, drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), whole)));
+      while (running.length > 0) await settle();
+    } finally {
+      others.abort();
+      await Promise.allSettled(running.map(({ check }) => check));
     }
-    await goingOn(RESTORE_GUIDE, drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), signal)));
     return report;
   }
 
@@ -164,7 +212,10 @@ class ZipBundleReader implements BundleReader {
 
   async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
     if (record.kind === 'TABLE_PART') {
-      await drain(this.#readPart(record, tell, signal));
+      await this.#verifyPart(record, tell, signal);
+    } else if (record.kind === 'SCHEMA') {
+      await this.#readScript(record, signal);
+      tell({ bytes: record.size });
     } else if (record.kind === 'DIRECTORY') {
       await drain(entryContent(this.#file, this.#entry(record.entry), signal));
     } else {
@@ -173,19 +224,45 @@ class ZipBundleReader implements BundleReader {
     }
   }
 
-  async *#readPart(part: TablePart, tell: OnBundleProgress, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const array = new RowArrayReader(part.entry, this.#limits.rowBytes);
-    const content = entryContent(this.#file, this.#entry(part.entry), signal);
+  async #verifyPart(part: TablePart, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
+    const array = new RowArrayCheck(part.entry, this.#limits.rowBytes);
     let told = 0;
-    for await (const chunk of hashed(content, part.sha256, part.entry)) {
-      const rowLines = array.decode(chunk);
+    for await (const chunk of this.#partContent(part, signal)) {
+      array.take(chunk);
       tell({ bytes: chunk.length, rows: array.rows - told });
       told = array.rows;
+    }
+    checkCount(part, array.finish());
+  }
+
+  async *#readPart(part: TablePart, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const array = new RowArrayReader(part.entry, this.#limits.rowBytes);
+    for await (const chunk of this.#partContent(part, signal)) {
+      const rowLines = array.decode(chunk);
       if (rowLines.length > 0) yield rowLines;
     }
-    const { rows, digest } = array.finish();
-    if (rows !== part.rows) throw wrongContent(part.entry, `holds ${rows} rows instead of ${part.rows}`);
-    if (digest !== part.digest) throw wrongContent(part.entry, 'does not match the digest of its rows');
+    checkCount(part, array.finish());
+  }
+
+  #partContent(part: TablePart, signal: AbortSignal): AsyncIterable<Buffer> {
+    return hashed(entryContent(this.#file, this.#entry(part.entry), signal), part.sha256, part.entry);
+  }
+
+  #partsOf(table: ManifestTable): TablePart[] {
+    return table.parts.map((name) => {
+      const part = this.#checked.parts.get(name);
+      if (part === undefined || part.table !== table.name || part.schema !== table.schema) {
+        throw new HoldfastError('NOT_FOUND', `The bundle holds no rows of ${table.name} in ${name}.`);
+      }
+      return part;
+    });
+  }
+
+  async #readScript(script: SchemaEntry, signal: AbortSignal): Promise<BundledStatement[]> {
+    const chunks: Buffer[] = [];
+    const content = entryContent(this.#file, this.#entry(script.entry), signal);
+    for await (const chunk of hashed(content, script.sha256, script.entry)) chunks.push(chunk);
+    return readSchemaScript(Buffer.concat(chunks), script.entry);
   }
 
   #entry(name: string): ZipEntry {
@@ -193,6 +270,10 @@ class ZipBundleReader implements BundleReader {
     if (entry === undefined) throw new HoldfastError('NOT_FOUND', `The bundle holds no entry ${name}.`);
     return entry;
   }
+}
+
+function checkCount(part: TablePart, rows: number): void {
+  if (rows !== part.rows) throw wrongContent(part.entry, `holds ${rows} rows instead of ${part.rows}`);
 }
 
 async function drain(

@@ -1,8 +1,9 @@
 /** Writes one bundle, entry after entry; docs/bundle-format.md describes what comes out. */
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type {
+  BundledSchema,
   BundleFile,
   BundleLimits,
   BundleWriter,
@@ -14,15 +15,20 @@ import { DiskSpool } from './disk-spool.ts';
 import { label, shorten, TreeNames, uniqueLabel } from './entry-names.ts';
 import { MOST_DIRECTORY_BYTES, tooBigToWrite } from './limits.ts';
 import {
+  type Compression,
   type EntryRecord,
   FORMAT_VERSION,
   type Manifest,
+  type ManifestDatabase,
   type ManifestDraft,
+  type ManifestSchema,
   type ManifestTable,
   manifestSchema,
 } from './manifest.ts';
+import { PACKINGS } from './packing.ts';
 import { restoreGuide } from './restore-guide.ts';
 import { RowArrayWriter } from './row-array-writer.ts';
+import { writeSchemaScript } from './schema-script.ts';
 import { TOOL_VERSION } from './tool-version.ts';
 import { checkTruePath, trueBytes } from './true-path.ts';
 import { ZipOutput, type ZipOutputEntry } from './zip-output.ts';
@@ -33,6 +39,9 @@ const DEFAULT_SCHEMA = 'public';
 const DIRECTORY_ENTRY_BYTES = 80;
 /** Entries that belong to every bundle and are not in entries.ndjson. */
 const OWN_ENTRIES = 3;
+/** They are deflated whatever is set, since everything begins with reading them. */
+const OWN_PACKING = PACKINGS.DEFLATE_1;
+const SCRIPTS = { before: 'db/schema.sql', after: 'db/schema-after.sql' } as const;
 
 interface Measure {
   size: number;
@@ -60,6 +69,9 @@ class ZipBundleWriter implements BundleWriter {
   readonly #trees = new Map<string, TreeNames>();
   readonly #treeLabels = { files: new Set<string>(), config: new Set<string>() };
   readonly #envLabels = new Set<string>();
+  readonly #compression: Compression;
+  /** Whether a compound statement was added, and nobody told for which kind of database. */
+  #compoundForUnknown = false;
   #entries = OWN_ENTRIES;
   #directoryBytes = 0;
   #finished = false;
@@ -68,6 +80,32 @@ class ZipBundleWriter implements BundleWriter {
     this.#output = new ZipOutput(options.sink, options.spoolDirectory);
     this.#entryList = new DiskSpool(options.spoolDirectory);
     this.#bounds = bounds;
+    this.#compression = options.compression ?? 'DEFLATE_1';
+  }
+
+  async addSchema(
+    schema: BundledSchema,
+    signal: AbortSignal,
+    kind?: ManifestDatabase['kind'],
+  ): Promise<ManifestSchema> {
+    throwIfAborted(signal);
+    const { before, after } = SCRIPTS;
+    const compound = [...schema.before, ...schema.after].some((statement) => statement.compound);
+    this.#compoundForUnknown = compound && kind === undefined;
+    for (const [place, entry, statements] of [
+      ['BEFORE', before, schema.before],
+      ['AFTER', after, schema.after],
+    ] as const) {
+      const script = writeSchemaScript(statements, kind);
+      const { schemaBytes } = this.#bounds.limits;
+      if (script.length > schemaBytes) throw tooBigToWrite(entry, `${schemaBytes} bytes`);
+      const measure: Measure = { size: 0, hash: createHash('sha256') };
+      const content = this.#measured(Readable.from([script]), entry, measure, () => {});
+      await this.#put(this.#plainFile(entry), content, signal);
+      const sha256 = measure.hash.digest('hex');
+      await this.#list({ kind: 'SCHEMA', entry, place, size: script.length, sha256 });
+    }
+    return { before, after, notCarried: schema.notCarried.map(({ name, reason }) => ({ name, reason })) };
   }
 
   async addTable(
@@ -147,13 +185,17 @@ class ZipBundleWriter implements BundleWriter {
 
   async finish(draft: ManifestDraft, signal: AbortSignal): Promise<Manifest> {
     throwIfAborted(signal);
+    if (draft.database?.kind === 'MARIADB' && this.#compoundForUnknown) {
+      throw new Error('the schema of a MariaDB database was added without telling its kind');
+    }
     const list: Measure = { size: 0, hash: createHash('sha256') };
     const content = this.#measured(this.#entryList.content(), 'entries.ndjson', list, () => {});
-    await this.#output.add(this.#plainFile('entries.ndjson'), content, signal);
+    await this.#output.add(this.#plainFile('entries.ndjson'), content, OWN_PACKING, signal);
     const manifest = manifestSchema.parse({
       formatVersion: FORMAT_VERSION,
       tool: { name: 'holdfast', version: TOOL_VERSION },
       ...draft,
+      compression: this.#compression,
       encryption: { mode: 'NONE' },
       entriesSha256: list.hash.digest('hex'),
     } satisfies Manifest);
@@ -161,8 +203,9 @@ class ZipBundleWriter implements BundleWriter {
     if (json.length > this.#bounds.limits.manifestBytes) {
       throw tooBigToWrite('The manifest', `${this.#bounds.limits.manifestBytes} bytes`);
     }
-    await this.#output.add(this.#plainFile('RESTORE.md'), Buffer.from(restoreGuide(manifest)), signal);
-    await this.#output.add(this.#plainFile('manifest.json'), json, signal);
+    const guide = Buffer.from(restoreGuide(manifest));
+    await this.#output.add(this.#plainFile('RESTORE.md'), guide, OWN_PACKING, signal);
+    await this.#output.add(this.#plainFile('manifest.json'), json, OWN_PACKING, signal);
     await this.#output.end(signal);
     this.#finished = true;
     await this.#entryList.close();
@@ -227,7 +270,7 @@ class ZipBundleWriter implements BundleWriter {
     if (this.#directoryBytes > MOST_DIRECTORY_BYTES) {
       throw tooBigToWrite('The list of file names', `${MOST_DIRECTORY_BYTES} bytes`);
     }
-    await this.#output.add(entry, content, signal);
+    await this.#output.add(entry, content, PACKINGS[this.#compression], signal);
   }
 
   async *#measured(

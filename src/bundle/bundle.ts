@@ -9,6 +9,7 @@ import type {
   Compression,
   EntryRecord,
   Manifest,
+  ManifestDatabase,
   ManifestDraft,
   ManifestSchema,
   ManifestTable,
@@ -75,8 +76,13 @@ export interface BundleWriter {
   /**
    * Adds `db/schema.sql` and `db/schema-after.sql`: text that the database's own client runs by hand, and from
    * which {@link BundleReader.readSchema} gets the same statements back.
+   * @param kind of the database; MARIADB's client has to be told where a compound statement ends
    */
-  addSchema(schema: BundledSchema, signal: AbortSignal): Promise<ManifestSchema>;
+  addSchema(
+    schema: BundledSchema,
+    signal: AbortSignal,
+    kind?: ManifestDatabase['kind'],
+  ): Promise<ManifestSchema>;
   /**
    * Adds a table from row lines (see source/source.ts), as a JSON array with one row a line, in numbered parts
    * when it is big. Returns the table with counts, bytes and part names, ready for the manifest.
@@ -143,13 +149,15 @@ export interface BundleReader {
   /** entries.ndjson, streamed, in the order written. */
   entries(signal: AbortSignal): AsyncIterable<EntryRecord>;
   /**
-   * Row lines of a table, all its parts, checked against count and digest at the end.
-   * The last chunk is given out before the digest is known: act on the rows only when the iteration ended.
+   * Row lines of a table, all its parts, checked against count and SHA-256 at the end of each. The last chunk is
+   * given out before that: act on the rows only when the iteration ended. The digest is not made again: compare
+   * it with what the database holds.
    */
   readTable(table: ManifestTable, signal: AbortSignal): AsyncIterable<Buffer>;
   /**
    * Some row lines of a table, in the order of the bundle, from the parts that hold them alone: what is not read
    * is not checked. Fewer when the table ends.
+   * @throws INVALID_INPUT when the range is no range
    */
   readRows(table: ManifestTable, range: RowRange, signal: AbortSignal): AsyncIterable<Buffer>;
   /** The DDL, checked like {@link readTable}; null when the bundle holds none. */

@@ -18,12 +18,28 @@ export const OWN_ENTRIES = ['entries.ndjson', 'RESTORE.md', 'manifest.json'] as 
 /** The alphabet of encoded names; see entry-names.ts. */
 const ENTRY_NAME = /^[A-Za-z0-9._@+=,%~-]+(\/[A-Za-z0-9._@+=,%~-]+)*\/?$/;
 const FILE_TYPE = 0o170000;
-const TYPE_OF = { TABLE_PART: 0o100000, FILE: 0o100000, DIRECTORY: 0o040000, SYMLINK: 0o120000 } as const;
+const TYPE_OF = {
+  TABLE_PART: 0o100000,
+  SCHEMA: 0o100000,
+  FILE: 0o100000,
+  DIRECTORY: 0o040000,
+  SYMLINK: 0o120000,
+} as const;
 /** A tree has fewer directories than entries; a list that goes to and fro between deep paths is hostile. */
 const ANCESTORS_PER_ENTRY = 8;
 
 /** A record of a part of a table. */
 export type TablePart = EntryRecord & { readonly kind: 'TABLE_PART' };
+/** A record of one of the two scripts of the schema. */
+export type SchemaEntry = EntryRecord & { readonly kind: 'SCHEMA' };
+
+/** What is known of a bundle's database once its entries are checked. */
+export interface CheckedEntries {
+  /** By the names of their entries. */
+  readonly parts: ReadonlyMap<string, TablePart>;
+  /** Both or none. */
+  readonly scripts: ReadonlyMap<SchemaEntry['place'], SchemaEntry>;
+}
 
 /** @throws UNSAFE_PATH for a zip name that Holdfast would not have written */
 export function checkEntryName(name: string): void {
@@ -57,6 +73,8 @@ export class EntryCheck {
     { readonly schema: string | null; readonly table: string; readonly part: number }
   >;
   readonly #parts = new Map<string, TablePart>();
+  readonly #scriptsToCome = new Map<string, SchemaEntry['place']>();
+  readonly #scripts = new Map<SchemaEntry['place'], SchemaEntry>();
 
   constructor(manifest: Manifest, directory: ZipDirectory, limits: BundleLimits) {
     this.#manifest = manifest;
@@ -70,6 +88,10 @@ export class EntryCheck {
         this.#partsToCome.set(entry, { schema, table: name, part: index + 1 });
       }
     }
+    const scripts = manifest.database?.schema;
+    if (scripts === undefined || scripts === null) return;
+    if (scripts.before === scripts.after) throw malformedBundle(`its manifest names ${scripts.after} twice`);
+    this.#scriptsToCome.set(scripts.before, 'BEFORE').set(scripts.after, 'AFTER');
   }
 
   /** Takes the next record of entries.ndjson. */
@@ -84,28 +106,27 @@ export class EntryCheck {
     const size = record.kind === 'DIRECTORY' ? 0 : record.size;
     if (zip.size !== size) throw wrongContent(record.entry, `has ${zip.size} bytes instead of ${size}`);
     if (record.kind === 'TABLE_PART') this.#takePart(record);
+    else if (record.kind === 'SCHEMA') this.#takeScript(record);
     else this.#takeFile(record);
   }
 
-  /**
-   * To be called after the last record.
-   * @returns the parts of tables by the names of their entries
-   */
-  finish(): ReadonlyMap<string, TablePart> {
+  /** To be called after the last record. */
+  finish(): CheckedEntries {
     for (const name of OWN_ENTRIES) {
       if ((this.#nextZipEntry(name).mode & FILE_TYPE) !== TYPE_OF.FILE) {
         throw malformedBundle(`${name} is no regular file`);
       }
     }
     if (this.#zip.next().done !== true) throw malformedBundle('it holds an entry after its manifest');
-    for (const [entry] of this.#partsToCome) throw malformedBundle(`${entry} of its manifest is missing`);
+    for (const [entry] of [...this.#partsToCome, ...this.#scriptsToCome])
+      throw malformedBundle(`${entry} of its manifest is missing`);
     if (this.#names.hasDuplicate()) throw unsafeNames('two entries have names that differ in case at most');
     if (this.#paths.hasDuplicate()) throw malformedBundle('it holds a file twice');
     if (this.#leaves.meets(this.#ancestors)) {
       throw unsafeNames('an entry lies below a link or a file of the same bundle');
     }
     this.#checkTables();
-    return this.#parts;
+    return { parts: this.#parts, scripts: this.#scripts };
   }
 
   #nextZipEntry(expected: string): ZipEntry {
@@ -130,7 +151,18 @@ export class EntryCheck {
     this.#parts.set(record.entry, record);
   }
 
-  #takeFile(record: Exclude<EntryRecord, TablePart>): void {
+  #takeScript(record: SchemaEntry): void {
+    const known = record.entry.startsWith('db/') && this.#scriptsToCome.get(record.entry) === record.place;
+    if (!known) throw malformedBundle(`${record.entry} is no script of its manifest`);
+    const { schemaBytes } = this.#limits;
+    if (record.size > schemaBytes) {
+      throw malformedBundle(`${record.entry} has ${record.size} bytes; the limit is ${schemaBytes}`);
+    }
+    this.#scriptsToCome.delete(record.entry);
+    this.#scripts.set(record.place, record);
+  }
+
+  #takeFile(record: Exclude<EntryRecord, TablePart | SchemaEntry>): void {
     const { area, tree, path } = record;
     checkTruePath(path);
     if (record.kind === 'SYMLINK') checkLink(record);

@@ -17,6 +17,7 @@ export const DEFAULT_LIMITS: BundleLimits = {
   totalBytes: 64 * TIB,
   // PostgreSQL takes no value beyond 1 GiB, and hex doubles bytes.
   rowBytes: 2 * GIB,
+  schemaBytes: 64 * MIB,
   entries: 1_000_000,
 };
 
@@ -26,8 +27,11 @@ export const MOST_DIRECTORY_BYTES = 256 * MIB;
 export const LONGEST_ENTRY_LINE = 128 * KIB;
 /** Levels of nesting in manifest.json; version 1 needs 6. */
 export const DEEPEST_JSON = 32;
-/** More JSON than this goes into another part of the table. */
-export const DEFAULT_PART_BYTES = 512 * MIB;
+/**
+ * More JSON than this goes into another part of the table. Small enough that a page of rows is found by unpacking
+ * little and that parts are checked side by side, big enough that a terabyte is far from the limit on entries.
+ */
+export const DEFAULT_PART_BYTES = 64 * MIB;
 
 /** The refusal of a backup that would not be readable. */
 export function tooBigToWrite(what: string, limit: string): HoldfastError {

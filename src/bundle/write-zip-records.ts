@@ -1,4 +1,5 @@
 /** The records of a zip file on their way out; zip-records.ts reads them. Zip64 where numbers need it. */
+import { ZSTANDARD } from './zip-methods.ts';
 
 /** What is known of an entry once it is written. */
 export interface WrittenEntry {
@@ -7,7 +8,7 @@ export interface WrittenEntry {
   /** Type and permission bits as `stat` has them. */
   readonly mode: number;
   readonly time: number;
-  /** 0 stored, 8 deflated. */
+  /** One of zip-methods.ts. */
   readonly method: number;
   /** Sizes and CRC follow the data. */
   readonly deferred: boolean;
@@ -26,12 +27,18 @@ const LOCATOR_SIGNATURE = 0x07064b50;
 const END_SIGNATURE = 0x06054b50;
 const IN_ZIP64_32 = 0xffff_ffff;
 const IN_ZIP64_16 = 0xffff;
-/** Format versions a reader needs to understand: 2.0 for deflate, 4.5 for Zip64. */
+/** Format versions a reader needs to understand: 2.0 for deflate, 4.5 for Zip64, 6.3 for Zstandard. */
 const VERSION_DEFLATE = 20;
 const VERSION_ZIP64 = 45;
-const MADE_BY_UNIX = (3 << 8) | VERSION_ZIP64;
+const VERSION_ZSTANDARD = 63;
+const MADE_BY_UNIX = (3 << 8) | VERSION_ZSTANDARD;
 const FLAG_DESCRIPTOR = 0x0008;
 const DOS_DIRECTORY = 0x10;
+
+function neededVersion(method: number, wide: boolean): number {
+  if (method === ZSTANDARD) return VERSION_ZSTANDARD;
+  return wide ? VERSION_ZIP64 : VERSION_DEFLATE;
+}
 
 /** Zip times are DOS times: two-second steps from 1980 to 2107, by convention without a zone. Here UTC. */
 export function dosTime(milliseconds: number): number {
@@ -47,7 +54,7 @@ export function dosTime(milliseconds: number): number {
 export function localHeader(entry: WrittenEntry): Buffer {
   const header = Buffer.alloc(30 + entry.name.length);
   header.writeUInt32LE(LOCAL_SIGNATURE, 0);
-  header.writeUInt16LE(VERSION_DEFLATE, 4);
+  header.writeUInt16LE(neededVersion(entry.method, false), 4);
   header.writeUInt16LE(entry.deferred ? FLAG_DESCRIPTOR : 0, 6);
   header.writeUInt16LE(entry.method, 8);
   header.writeUInt32LE(entry.time, 10);
@@ -84,7 +91,7 @@ export function directoryRecord(entry: WrittenEntry): Buffer {
   const record = Buffer.alloc(46 + entry.name.length + extraBytes);
   record.writeUInt32LE(DIRECTORY_SIGNATURE, 0);
   record.writeUInt16LE(MADE_BY_UNIX, 4);
-  record.writeUInt16LE(wide.length === 0 ? VERSION_DEFLATE : VERSION_ZIP64, 6);
+  record.writeUInt16LE(neededVersion(entry.method, wide.length > 0), 6);
   record.writeUInt16LE(entry.deferred ? FLAG_DESCRIPTOR : 0, 8);
   record.writeUInt16LE(entry.method, 10);
   record.writeUInt32LE(entry.time, 12);

@@ -1,13 +1,26 @@
 /** The content of one zip entry, checked while it streams: headers on both sides, size, CRC-32. */
 import { pipeline, Readable } from 'node:stream';
-import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
+import {
+  constants,
+  crc32,
+  createInflateRaw,
+  createZstdDecompress,
+  inflateRawSync,
+  zstdDecompressSync,
+} from 'node:zlib';
 import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import { wrongContent } from './refusal.ts';
+import { STORED, ZSTANDARD } from './zip-methods.ts';
 import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
 
-const CHUNK_BYTES = 64 * 1024;
+/** What is unpacked at a time: each piece is a trip to the thread pool and back. */
+const CHUNK_BYTES = 256 * 1024;
+/** Unpacked ahead of the reader, so that the pool works while a piece is looked at. */
+const AHEAD_BYTES = 2 * CHUNK_BYTES;
+/** 8 MiB. A frame that wants to look back farther could take memory as it pleases. */
+const ZSTD_WINDOW_LOG = 23;
 /** Entries up to this size are decompressed in one go. */
 const SMALL_BYTES = 128 * 1024;
 
@@ -72,24 +85,35 @@ async function* rawContent(file: RandomAccess, entry: ZipEntry, signal: AbortSig
   }
 }
 
-async function* inflated(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
-  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
-  // The pipeline's errors destroy `inflate`, which hands them to the loop.
-  pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), inflate, () => {});
-  yield* inflate;
-  checkConsumed(inflate.bytesWritten, entry);
+async function* unpacked(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
+  const options = { chunkSize: CHUNK_BYTES, readableHighWaterMark: AHEAD_BYTES };
+  const unpacking =
+    entry.method === ZSTANDARD
+      ? createZstdDecompress({ ...options, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } })
+      : createInflateRaw(options);
+  // The pipeline's errors destroy `unpacking`, which hands them to the loop.
+  pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), unpacking, () => {});
+  yield* unpacking;
+  checkConsumed(unpacking.bytesWritten, entry);
 }
 
 /**
  * In one go: most files are small, and a stream for each would cost them ten times their time and leave the
  * heap in shreds.
  */
-async function* inflatedAtOnce(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
+async function* unpackedAtOnce(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of raw) chunks.push(chunk);
   // One byte more than recorded is room enough to see that there is more than recorded.
   const options = { info: true, maxOutputLength: entry.size + 1, chunkSize: Math.max(64, entry.size + 1) };
-  const result: unknown = inflateRawSync(Buffer.concat(chunks), options);
+  const packed = Buffer.concat(chunks);
+  const result: unknown =
+    entry.method === ZSTANDARD
+      ? zstdDecompressSync(packed, {
+          ...options,
+          params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+        })
+      : inflateRawSync(packed, options);
   const { buffer, engine } = inflateInfo.parse(result);
   yield buffer;
   checkConsumed(engine.bytesWritten, entry);
@@ -107,10 +131,10 @@ function checkConsumed(bytes: number, entry: ZipEntry): void {
 }
 
 function uncompressed(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncIterable<Buffer> {
-  if (entry.method === 0) return raw;
+  if (entry.method === STORED) return raw;
   return entry.compressedSize <= SMALL_BYTES && entry.size <= SMALL_BYTES
-    ? inflatedAtOnce(raw, entry)
-    : inflated(raw, entry);
+    ? unpackedAtOnce(raw, entry)
+    : unpacked(raw, entry);
 }
 
 /**

@@ -1,14 +1,16 @@
 /**
- * The zip on its way out, strictly one entry after the other, into a sink that need not seek. Own code since
+ * The zip on its way out, entries in the order of the calls, into a sink that need not seek. Own code since
  * archiver 8 keeps every entry in memory and, to end, queues eighteen buffers for each whatever the sink takes:
- * 60,000 small files took it from 280 to 820 MB. Here the directory waits on disk, and memory is the same for any
- * number and size of entries.
+ * 60,000 small files took it from 280 to 820 MB; and since it deflates on one core. Here the directory waits on
+ * disk, blocks of several entries are packed at once, and memory is the same for any number and size of entries.
  */
 import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import { abortError } from '../errors.ts';
+import { BlockReader } from './block-reader.ts';
 import { DiskSpool } from './disk-spool.ts';
+import { OrderedSink } from './ordered-sink.ts';
+import { BLOCK_BYTES, isPackedAlready, type Packing, STORE } from './packing.ts';
 import {
   descriptor,
   directoryRecord,
@@ -17,6 +19,7 @@ import {
   localHeader,
   type WrittenEntry,
 } from './write-zip-records.ts';
+import { STORED } from './zip-methods.ts';
 
 /** What a zip entry is, apart from its content. */
 export interface ZipOutputEntry {
@@ -29,44 +32,34 @@ export interface ZipOutputEntry {
   readonly modifiedAt: number;
 }
 
+type EntryHead = Pick<WrittenEntry, 'name' | 'mode' | 'time'>;
+
 const TYPE_BITS = { FILE: 0o100000, DIRECTORY: 0o040000, SYMLINK: 0o120000 } as const;
-const STORED = 0;
-const DEFLATED = 8;
-/** The fastest; on rows it compresses nearly as well as the default at a third of its cost. */
-const LEVEL = 1;
-const CHUNK_BYTES = 256 * 1024;
-/** Content up to this size is compressed in one go: most files are small, and a stream for each is dear. */
+/** Content up to this size is packed in one go: most files are small, and a trip to the pool for each is dear. */
 const SMALL_BYTES = 128 * 1024;
 
 /** Writes entries. After any failure it is of no more use than to be destroyed. */
 export class ZipOutput {
-  readonly #sink: Writable;
+  readonly #sink: OrderedSink;
   readonly #directory: DiskSpool;
   #directoryBytes = 0;
   #entries = 0;
-  #offset = 0;
-  #failure: Error | undefined;
-  #onFailure: ((error: Error) => void) | undefined;
 
   /** @param sink receives the zip; ended by {@link end}, destroyed by {@link destroy} */
   constructor(sink: Writable, spoolDirectory: string) {
-    this.#sink = sink;
+    this.#sink = new OrderedSink(sink);
     this.#directory = new DiskSpool(spoolDirectory);
-    // These listeners stay, so that a late error of the sink never ends the process.
-    sink.on('error', (error) => this.#fail(error));
-    sink.on('close', () => {
-      if (!sink.writableFinished)
-        this.#fail(sink.errored ?? new Error('the sink of the bundle was closed early'));
-    });
   }
 
   /**
-   * Adds an entry; resolves when the sink has taken it. `content` is the target of a SYMLINK and empty for a
+   * Adds an entry; resolves when its content has been read, though the sink may not have all of it yet: what the
+   * sink then fails with is thrown by a later call. `content` is the target of a SYMLINK and empty for a
    * DIRECTORY. An error that `content` throws is thrown on as it is.
    */
   async add(
     entry: ZipOutputEntry,
     content: AsyncIterable<Buffer> | Buffer,
+    packing: Packing,
     signal: AbortSignal,
   ): Promise<void> {
     if (signal.aborted) throw abortError(signal);
@@ -74,23 +67,21 @@ export class ZipOutput {
       name: entry.name,
       mode: TYPE_BITS[entry.kind] | entry.mode,
       time: dosTime(entry.modifiedAt),
-      offset: this.#offset,
     };
-    const written = Buffer.isBuffer(content)
-      ? await this.#addSmall(head, content, entry.kind === 'FILE', signal)
-      : await this.#addStream(head, content, signal);
-    const record = directoryRecord(written);
-    this.#entries++;
-    this.#directoryBytes += record.length;
-    await this.#directory.add(record);
+    if (!Buffer.isBuffer(content)) await this.#addStream(head, content, packing, signal);
+    else await this.#addWhole(head, content, entry.kind === 'FILE' ? packing : STORE, signal);
   }
 
   /** Writes the central directory and ends the sink; resolves when the sink has taken everything. */
   async end(signal: AbortSignal): Promise<void> {
-    const directoryOffset = this.#offset;
-    for await (const chunk of this.#directory.content()) await this.#write(chunk, signal);
-    await this.#write(endRecords(this.#entries, directoryOffset, this.#directoryBytes), signal);
-    await this.#wait(signal, (resolve) => this.#sink.end(resolve));
+    const writeDirectory = async () => {
+      const directoryOffset = this.#sink.offset;
+      for await (const chunk of this.#directory.content()) await this.#sink.write(chunk);
+      await this.#sink.write(endRecords(this.#entries, directoryOffset, this.#directoryBytes));
+    };
+    await this.#sink.queue(writeDirectory, signal);
+    await this.#sink.idle(signal);
+    await this.#sink.end(signal);
     await this.#directory.close();
   }
 
@@ -100,39 +91,36 @@ export class ZipOutput {
     await this.#directory.close();
   }
 
-  async #addSmall(
-    head: Pick<WrittenEntry, 'name' | 'mode' | 'time' | 'offset'>,
-    content: Buffer,
-    compress: boolean,
-    signal: AbortSignal,
-  ): Promise<WrittenEntry> {
-    // zlib's own chunk would keep 16 KB of memory for a file of ten bytes.
-    const chunkSize = Math.max(64, content.length);
-    const deflated = compress ? deflateRawSync(content, { level: LEVEL, chunkSize }) : content;
-    const method = deflated.length < content.length ? DEFLATED : STORED;
-    const data = method === DEFLATED ? deflated : content;
+  async #addWhole(head: EntryHead, content: Buffer, packing: Packing, signal: AbortSignal): Promise<void> {
+    const packed = packing.packWhole(content);
+    const smaller = packed.length < content.length;
+    const data = smaller ? packed : content;
+    const method = smaller ? packing.method : STORED;
     const sizes = { crc: crc32(content), compressedSize: data.length, size: content.length };
-    const written = { ...head, ...sizes, method, deferred: false };
-    await this.#write(Buffer.concat([localHeader(written), data]), signal);
-    return written;
+    const write = async () => {
+      const written = { ...head, ...sizes, method, deferred: false, offset: this.#sink.offset };
+      await this.#sink.write(Buffer.concat([localHeader(written), data]));
+      await this.#list(written);
+    };
+    await this.#sink.queue(write, signal);
   }
 
   async #addStream(
-    head: Pick<WrittenEntry, 'name' | 'mode' | 'time' | 'offset'>,
+    head: EntryHead,
     content: AsyncIterable<Buffer>,
+    packing: Packing,
     signal: AbortSignal,
-  ): Promise<WrittenEntry> {
+  ): Promise<void> {
     const chunks = content[Symbol.asyncIterator]();
-    const next = () => orAborted(chunks.next(), signal);
     try {
-      const begun: Buffer[] = [];
-      for (let bytes = 0; bytes <= SMALL_BYTES; ) {
-        const chunk = await next();
-        if (chunk.done === true) return await this.#addSmall(head, Buffer.concat(begun), true, signal);
-        begun.push(chunk.value);
-        bytes += chunk.value.length;
+      const blocks = new BlockReader(() => orAborted(chunks.next(), signal), BLOCK_BYTES);
+      const first = await blocks.block();
+      if (blocks.ended && first.length <= SMALL_BYTES) {
+        await this.#addWhole(head, first, packing, signal);
+      } else {
+        const worthwhile = packing.method === STORED || !(await isPackedAlready(first));
+        await this.#addBlocks(head, first, blocks, worthwhile ? packing : STORE, signal);
       }
-      return await this.#deflate(head, begun, next, signal);
     } catch (error) {
       throw signal.aborted ? abortError(signal) : error;
     } finally {
@@ -144,66 +132,51 @@ export class ZipOutput {
   }
 
   /** Sizes are known only at the end, so they follow the data. */
-  async #deflate(
-    head: Pick<WrittenEntry, 'name' | 'mode' | 'time' | 'offset'>,
-    begun: readonly Buffer[],
-    rest: () => Promise<IteratorResult<Buffer>>,
+  async #addBlocks(
+    head: EntryHead,
+    first: Buffer,
+    rest: BlockReader,
+    packing: Packing,
     signal: AbortSignal,
-  ): Promise<WrittenEntry> {
-    let crc = 0;
-    let size = 0;
-    async function* counted(): AsyncGenerator<Buffer> {
-      yield* begun;
-      for (let chunk = await rest(); chunk.done !== true; chunk = await rest()) yield chunk.value;
-    }
-    async function* measured(): AsyncGenerator<Buffer> {
-      for await (const chunk of counted()) {
-        crc = crc32(chunk, crc);
-        size += chunk.length;
-        yield chunk;
-      }
-    }
-    const written = { ...head, method: DEFLATED, deferred: true, crc: 0, compressedSize: 0, size: 0 };
-    await this.#write(localHeader(written), signal);
-    const start = this.#offset;
-    const deflate = createDeflateRaw({ level: LEVEL, chunkSize: CHUNK_BYTES });
-    // Its errors destroy `deflate`, which hands them to the loop.
-    const compressing = pipeline(measured, deflate, { signal }).catch(() => {});
-    for await (const chunk of deflate) await this.#write(chunk, signal);
-    await compressing;
-    const finished = { ...written, crc, size, compressedSize: this.#offset - start };
-    await this.#write(descriptor(finished), signal);
-    return finished;
-  }
-
-  /** Hands bytes to the sink, and waits while it has enough. */
-  async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#offset += bytes.length;
-    if (this.#sink.write(bytes)) return;
-    await this.#wait(signal, (resolve) => this.#sink.once('drain', resolve));
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#onFailure?.(this.#failure);
-  }
-
-  /** Waits for the sink, or for its failure, or for the signal. */
-  async #wait(signal: AbortSignal, start: (resolve: () => void) => void): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    const onAbort = () => this.#fail(abortError(signal));
+  ): Promise<void> {
+    const { method } = packing;
+    const deferred = { ...head, method, deferred: true, crc: 0, compressedSize: 0, size: 0, offset: 0 };
+    const packer = packing.newPacker();
+    let [crc, size, start] = [0, 0, 0];
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#onFailure = reject;
-        signal.addEventListener('abort', onAbort, { once: true });
-        if (signal.aborted) onAbort();
-        else start(resolve);
-      });
-    } finally {
-      this.#onFailure = undefined;
-      signal.removeEventListener('abort', onAbort);
+      await this.#sink.queue(async () => {
+        start = this.#sink.offset;
+        await this.#sink.write(localHeader(deferred));
+      }, signal);
+      for (let block = first; block.length > 0; block = await rest.block()) {
+        crc = crc32(block, crc);
+        size += block.length;
+        await this.#queuePacked(packer.pack(block), signal);
+      }
+      await this.#queuePacked(packer.end(), signal);
+      await this.#sink.queue(async () => {
+        const compressedSize = this.#sink.offset - start - localHeader(deferred).length;
+        const written = { ...deferred, crc, size, compressedSize, offset: start };
+        await this.#sink.write(descriptor(written));
+        await this.#list(written);
+      }, signal);
+    } catch (error) {
+      packer.close();
+      throw error;
     }
+  }
+
+  async #queuePacked(packing: Promise<Buffer>, signal: AbortSignal): Promise<void> {
+    // Who fails first tells of it; the rest that is on its way fails silently.
+    packing.catch(() => {});
+    await this.#sink.queue(async () => this.#sink.write(await packing), signal);
+  }
+
+  async #list(written: WrittenEntry): Promise<void> {
+    const record = directoryRecord(written);
+    this.#entries++;
+    this.#directoryBytes += record.length;
+    await this.#directory.add(record);
   }
 }
 

@@ -5,6 +5,7 @@
  * every record has one place only where it may be.
  */
 import { malformedBundle } from './refusal.ts';
+import { DEFLATED, STORED, ZSTANDARD } from './zip-methods.ts';
 
 /** Bytes of the end record; a bundle has no comment after it. */
 export const END_BYTES = 22;
@@ -32,6 +33,7 @@ export const FLAG_DESCRIPTOR = 0x0008;
 /** Anything but descriptor, deflate's level hints and UTF-8 names would mean encryption or patches. */
 const KNOWN_FLAGS = FLAG_DESCRIPTOR | 0x0006 | 0x0800;
 const UNIX = 3;
+const METHODS: ReadonlySet<number> = new Set([STORED, DEFLATED, ZSTANDARD]);
 
 /** Where the central directory lies, and how many entries it lists. */
 export interface DirectoryPlace {
@@ -46,7 +48,7 @@ export interface ZipEntry {
   /** One character a byte; checked elsewhere. */
   readonly name: string;
   readonly flags: number;
-  /** 0 stored, 8 deflated. */
+  /** One of zip-methods.ts. */
   readonly method: number;
   readonly time: number;
   readonly crc: number;
@@ -135,7 +137,7 @@ export function parseDirectoryRecord(
   const plain =
     directory.readUInt8(at + 5) === UNIX &&
     (flags & ~KNOWN_FLAGS) === 0 &&
-    (method === 0 || method === 8) &&
+    METHODS.has(method) &&
     directory.readUInt16LE(at + 32) === 0 &&
     directory.readUInt16LE(at + 34) === 0;
   if (!plain) throw malformedBundle('its directory lists an entry of a kind that no bundle holds');

@@ -70,6 +70,7 @@ export function draftOf(tables: ManifestTable[], files: readonly BundleFile[] = 
     appliedMigrations: [],
     tables,
     sequences: [],
+    schema: null,
   };
   const trees = new Map(
     files.flatMap(({ area, tree }) =>

@@ -177,6 +177,7 @@ export function forgeBundle(files: readonly ForgedFile[], forgery: Forgery = {})
     tool: { name: 'holdfast', version: '0.1.0' },
     ...draftOf([]),
     trees: [{ area: 'files', name: 'app', include: [], exclude: [], fileCount: 0, bytes: 0 }],
+    compression: 'DEFLATE_1',
     encryption: { mode: 'NONE' },
     entriesSha256: forgery.listSha256 ?? sha256(list),
   };
