@@ -4,6 +4,7 @@
  * one deflate stream, two bytes short of its end. zlib's own stream would use one core at a time. Zstandard is one
  * stream and one frame an entry (joined frames are legal, but tools stop after the first), fast enough on one core.
  */
+import { availableParallelism } from 'node:os';
 import { finished } from 'node:stream';
 import { promisify } from 'node:util';
 import {
@@ -15,6 +16,7 @@ import {
   zstdCompressSync,
 } from 'node:zlib';
 import type { Compression } from './manifest.ts';
+import { Turns } from './turns.ts';
 import { DEFLATED, STORED, ZSTANDARD } from './zip-methods.ts';
 
 /** Blocks are cut to this size: big enough that what a block cannot refer to costs under 1 % of size. */
@@ -30,7 +32,17 @@ const SAMPLE_BYTES = 64 * 1024;
 /** Content that keeps more than this share of its size is stored: it was compressed before. */
 const NOT_WORTH_IT = 0.97;
 
-const deflateRawAsync = promisify<Buffer, object, Buffer>(deflateRaw);
+const deflateOnPool = promisify<Buffer, object, Buffer>(deflateRaw);
+
+/**
+ * Node's pool has four threads for everything: a thread more than the cores would gain nothing, and one has to
+ * stay free for the files that are read and written meanwhile. Of the process, since the pool is.
+ */
+const deflating = new Turns(Math.max(1, Math.min(availableParallelism(), 3)));
+
+function deflateRawAsync(block: Buffer, options: object): Promise<Buffer> {
+  return deflating.run(() => deflateOnPool(block, options));
+}
 
 /** Packs one entry. */
 export interface Packer {
@@ -80,6 +92,7 @@ function deflate(level: number): Packing {
 class ZstdPacker implements Packer {
   readonly #stream: ZstdCompress;
   #output: Buffer[] = [];
+  #lastBlock: Promise<unknown> = Promise.resolve();
 
   constructor() {
     this.#stream = createZstdCompress({
@@ -92,10 +105,14 @@ class ZstdPacker implements Packer {
   }
 
   pack(block: Buffer): Promise<Buffer> {
-    return this.#done((done) => this.#stream.write(block, done));
+    const packed = this.#done((done) => this.#stream.write(block, done));
+    this.#lastBlock = packed;
+    return packed;
   }
 
-  end(): Promise<Buffer> {
+  async end(): Promise<Buffer> {
+    // Node ends the frame with a block that still waits, and once more at the end: that would be a second frame.
+    await this.#lastBlock;
     return this.#done((done) => finished(this.#stream.end(), done));
   }
 
