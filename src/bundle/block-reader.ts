@@ -1,53 +1,70 @@
-/** Content in blocks of one size, however it came. */
+/**
+ * Content in blocks of one size, however it came. Blocks are used again: a fresh megabyte for each would have the
+ * garbage collector run all the time.
+ */
 
-/** Gathers chunks into blocks; only the last block is shorter. */
+/** Free blocks kept for later; more than are ever under way at once would lie idle. */
+const MOST_FREE = 8;
+
+/** Hands out blocks, and takes them back. */
+export class BlockPool {
+  readonly blockBytes: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(blockBytes: number) {
+    this.blockBytes = blockBytes;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes);
+  }
+
+  /** Takes back a block, or a piece from its start, that nobody looks at any more. */
+  giveBack(piece: Buffer): void {
+    const whole = piece.byteOffset === 0 && piece.buffer.byteLength === this.blockBytes;
+    if (whole && this.#free.length < MOST_FREE) this.#free.push(Buffer.from(piece.buffer));
+  }
+}
+
+/** Gathers chunks into blocks; only the last block is shorter. A chunk is copied before the next is asked for. */
 export class BlockReader {
   readonly #next: () => Promise<IteratorResult<Buffer>>;
-  readonly #blockBytes: number;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #pool: BlockPool;
+  #rest: Buffer = Buffer.alloc(0);
   #sourceEnded = false;
 
   /** @param next gives the next chunk */
-  constructor(next: () => Promise<IteratorResult<Buffer>>, blockBytes: number) {
+  constructor(next: () => Promise<IteratorResult<Buffer>>, pool: BlockPool) {
     this.#next = next;
-    this.#blockBytes = blockBytes;
+    this.#pool = pool;
   }
 
   /** True when no bytes are left; known as soon as the last block was given out. */
   get ended(): boolean {
-    return this.#sourceEnded && this.#waitingBytes === 0;
+    return this.#sourceEnded && this.#rest.length === 0;
   }
 
-  /** The next block; empty when there is none. */
+  /** The next block, out of the pool; empty when there is none. */
   async block(): Promise<Buffer> {
-    // One byte more than a block tells that this block is not the last.
-    while (!this.#sourceEnded && this.#waitingBytes <= this.#blockBytes) {
+    const block = this.#pool.take();
+    let length = 0;
+    while (length < block.length && (await this.#fill())) {
+      const copied = this.#rest.copy(block, length);
+      this.#rest = this.#rest.subarray(copied);
+      length += copied;
+    }
+    // Looks one chunk ahead, to tell whether this block is the last.
+    await this.#fill();
+    return block.subarray(0, length);
+  }
+
+  /** Whether bytes wait, after asking for more when none did. */
+  async #fill(): Promise<boolean> {
+    while (this.#rest.length === 0 && !this.#sourceEnded) {
       const chunk = await this.#next();
       if (chunk.done === true) this.#sourceEnded = true;
-      else if (chunk.value.length > 0) {
-        this.#waiting.push(chunk.value);
-        this.#waitingBytes += chunk.value.length;
-      }
+      else this.#rest = chunk.value;
     }
-    return this.#cut(Math.min(this.#waitingBytes, this.#blockBytes));
-  }
-
-  #cut(bytes: number): Buffer {
-    const pieces: Buffer[] = [];
-    let used = 0;
-    for (let missing = bytes; missing > 0; ) {
-      const chunk = this.#waiting[used];
-      if (chunk === undefined) throw new Error('fewer bytes wait than were counted');
-      const piece = chunk.subarray(0, missing);
-      pieces.push(piece);
-      missing -= piece.length;
-      if (piece.length < chunk.length) this.#waiting[used] = chunk.subarray(piece.length);
-      else used++;
-    }
-    this.#waiting.splice(0, used);
-    this.#waitingBytes -= bytes;
-    const [only] = pieces;
-    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, bytes);
+    return this.#rest.length > 0;
   }
 }

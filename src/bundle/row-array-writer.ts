@@ -11,6 +11,9 @@ const NEXT_ROW = Buffer.from(',\n');
 const LAST_ROW = Buffer.from('\n]\n');
 const NO_ROW = Buffer.from('[]\n');
 
+/** Chunks of sources are far smaller, unless a single value is big. */
+const MOST_KEPT_BYTES = 1024 * 1024;
+
 /** The bounds of the arrays, in bytes. */
 export interface RowArrayLimits {
   /** A part is closed at the first row that takes it to this size. */
@@ -25,6 +28,7 @@ export class RowArrayWriter {
   readonly #limits: RowArrayLimits;
   #chunk: Buffer = Buffer.alloc(0);
   #position = 0;
+  #output: Buffer = Buffer.alloc(0);
   /** Length so far of a row that began in an earlier chunk; 0 between rows. */
   #openRowBytes = 0;
   #lastByte = 0;
@@ -50,7 +54,10 @@ export class RowArrayWriter {
     return true;
   }
 
-  /** The JSON of the next part; an empty array when no rows are left. */
+  /**
+   * The JSON of the next part; an empty array when no rows are left. Each chunk is overwritten when the next is
+   * asked for.
+   */
   async *part(): AsyncGenerator<Buffer> {
     this.#digest = new ContentDigest();
     this.#partBytes = 0;
@@ -89,9 +96,7 @@ export class RowArrayWriter {
   #encodeChunk(): Buffer {
     const chunk = this.#chunk;
     // Each row grows by one byte at most, and none is shorter than `{}` and its newline.
-    const output = Buffer.allocUnsafe(
-      Math.ceil(((chunk.length - this.#position) * 4) / 3) + FIRST_ROW.length,
-    );
+    const output = this.#room(Math.ceil(((chunk.length - this.#position) * 4) / 3) + FIRST_ROW.length);
     let length = 0;
     while (this.#position < chunk.length) {
       const start = this.#position;
@@ -107,6 +112,13 @@ export class RowArrayWriter {
       if (newline >= 0 && this.#partBytes + length >= this.#limits.partBytes) break;
     }
     return output.subarray(0, length);
+  }
+
+  /** Room for so many bytes; the same as the last time, but for chunks so big that they should not be kept. */
+  #room(bytes: number): Buffer {
+    if (bytes > MOST_KEPT_BYTES) return Buffer.allocUnsafeSlow(bytes);
+    if (this.#output.length < bytes) this.#output = Buffer.allocUnsafeSlow(bytes);
+    return this.#output;
   }
 
   #takePiece(start: number, end: number, endsRow: boolean): void {

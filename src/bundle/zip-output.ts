@@ -7,10 +7,10 @@
 import type { Writable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { abortError } from '../errors.ts';
-import { BlockReader } from './block-reader.ts';
+import { BlockPool, BlockReader } from './block-reader.ts';
 import { DiskSpool } from './disk-spool.ts';
 import { OrderedSink } from './ordered-sink.ts';
-import { BLOCK_BYTES, isPackedAlready, type Packing, STORE } from './packing.ts';
+import { BLOCK_BYTES, isPackedAlready, type Packer, type Packing, STORE } from './packing.ts';
 import {
   descriptor,
   directoryRecord,
@@ -42,6 +42,7 @@ const SMALL_BYTES = 128 * 1024;
 export class ZipOutput {
   readonly #sink: OrderedSink;
   readonly #directory: DiskSpool;
+  readonly #pool = new BlockPool(BLOCK_BYTES);
   #directoryBytes = 0;
   #entries = 0;
 
@@ -54,7 +55,8 @@ export class ZipOutput {
   /**
    * Adds an entry; resolves when its content has been read, though the sink may not have all of it yet: what the
    * sink then fails with is thrown by a later call. `content` is the target of a SYMLINK and empty for a
-   * DIRECTORY. An error that `content` throws is thrown on as it is.
+   * DIRECTORY. Its chunks are copied one by one: each may be overwritten once the next is asked for. An error that
+   * `content` throws is thrown on as it is.
    */
   async add(
     entry: ZipOutputEntry,
@@ -97,10 +99,13 @@ export class ZipOutput {
     const data = smaller ? packed : content;
     const method = smaller ? packing.method : STORED;
     const sizes = { crc: crc32(content), compressedSize: data.length, size: content.length };
+    const written = { ...head, ...sizes, method, deferred: false, offset: 0 };
+    // A copy: `content` may be used for something else before it is this entry's turn.
+    const bytes = Buffer.concat([localHeader(written), data]);
     const write = async () => {
-      const written = { ...head, ...sizes, method, deferred: false, offset: this.#sink.offset };
-      await this.#sink.write(Buffer.concat([localHeader(written), data]));
-      await this.#list(written);
+      const { offset } = this.#sink;
+      await this.#sink.write(bytes);
+      await this.#list({ ...written, offset });
     };
     await this.#sink.queue(write, signal);
   }
@@ -113,10 +118,11 @@ export class ZipOutput {
   ): Promise<void> {
     const chunks = content[Symbol.asyncIterator]();
     try {
-      const blocks = new BlockReader(() => orAborted(chunks.next(), signal), BLOCK_BYTES);
+      const blocks = new BlockReader(() => orAborted(chunks.next(), signal), this.#pool);
       const first = await blocks.block();
       if (blocks.ended && first.length <= SMALL_BYTES) {
         await this.#addWhole(head, first, packing, signal);
+        this.#pool.giveBack(first);
       } else {
         const worthwhile = packing.method === STORED || !(await isPackedAlready(first));
         await this.#addBlocks(head, first, blocks, worthwhile ? packing : STORE, signal);
@@ -151,7 +157,7 @@ export class ZipOutput {
       for (let block = first; block.length > 0; block = await rest.block()) {
         crc = crc32(block, crc);
         size += block.length;
-        await this.#queuePacked(packer.pack(block), signal);
+        await this.#queuePacked(this.#packed(packer, block), signal);
       }
       await this.#queuePacked(packer.end(), signal);
       await this.#sink.queue(async () => {
@@ -164,6 +170,13 @@ export class ZipOutput {
       packer.close();
       throw error;
     }
+  }
+
+  async #packed(packer: Packer, block: Buffer): Promise<Buffer> {
+    const packed = await packer.pack(block);
+    // What is stored as it is belongs to the sink now.
+    if (packed !== block) this.#pool.giveBack(block);
+    return packed;
   }
 
   async #queuePacked(packing: Promise<Buffer>, signal: AbortSignal): Promise<void> {
