@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import type {
+  BundledSchema,
   BundleFile,
   BundleFormat,
   BundleLimits,
@@ -12,6 +13,7 @@ import type {
 } from '../../src/bundle/bundle.ts';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
 import type {
+  Compression,
   EntryRecord,
   ManifestDatabase,
   ManifestDraft,
@@ -55,13 +57,15 @@ export interface SampleTable {
 export type SampleFile = BundleFile & { readonly content?: Buffer };
 
 export interface SampleBundle {
+  readonly schema?: BundledSchema;
+  readonly kind?: ManifestDatabase['kind'];
   readonly tables?: readonly SampleTable[];
   readonly files?: readonly SampleFile[];
 }
 
-/** A manifest draft around tables and files. */
-export function draftOf(tables: ManifestTable[], files: readonly BundleFile[] = []): ManifestDraft {
-  const database: ManifestDatabase = {
+/** A database of these tables on a manifest. */
+export function databaseOf(tables: ManifestTable[]): ManifestDatabase {
+  return {
     kind: 'POSTGRESQL',
     serverVersion: '15.0',
     name: 'shop',
@@ -72,6 +76,10 @@ export function draftOf(tables: ManifestTable[], files: readonly BundleFile[] = 
     sequences: [],
     schema: null,
   };
+}
+
+/** A manifest draft around tables and files. */
+export function draftOf(tables: ManifestTable[], files: readonly BundleFile[] = []): ManifestDraft {
   const trees = new Map(
     files.flatMap(({ area, tree }) =>
       area === 'env' ? [] : [[`${area}/${tree}`, { area, name: tree }] as const],
@@ -83,7 +91,7 @@ export function draftOf(tables: ManifestTable[], files: readonly BundleFile[] = 
     trigger: 'MANUAL',
     host: { name: 'host', platform: 'linux' },
     source: { id: 'source-1', name: 'Shop' },
-    database: tables.length === 0 ? null : database,
+    database: tables.length === 0 ? null : databaseOf(tables),
     trees: [...trees.values()].map((tree) => ({ ...tree, include: [], exclude: [], fileCount: 0, bytes: 0 })),
     envFile: files.some((file) => file.area === 'env'),
     filesReadAt: null,
@@ -140,12 +148,19 @@ export async function fill(writer: BundleWriter, sample: SampleBundle): Promise<
 export async function writeBundle(
   sample: SampleBundle,
   format: BundleFormat = bundleFormat,
+  compression: Compression = 'DEFLATE_1',
 ): Promise<Buffer> {
   const { value } = await withSpool(async (spoolDirectory) => {
     const { sink, content } = collectingSink();
-    const writer = format.createWriter({ sink, spoolDirectory });
+    const writer = format.createWriter({ sink, spoolDirectory, compression });
+    const schema = sample.schema && (await writer.addSchema(sample.schema, never, sample.kind));
     const tables = await fill(writer, sample);
-    await writer.finish(draftOf(tables, sample.files), never);
+    const draft = draftOf(tables, sample.files);
+    const database =
+      schema === undefined
+        ? draft.database
+        : { ...databaseOf(tables), kind: sample.kind ?? ('POSTGRESQL' as const), schema };
+    await writer.finish({ ...draft, database }, never);
     return content();
   });
   return value;

@@ -10,6 +10,8 @@ export interface RawEntry {
   readonly content: Buffer;
   readonly mode?: number;
   readonly stored?: boolean;
+  /** Instead of what deflate makes of the content. */
+  readonly packed?: Buffer;
   /** The name in the local header. */
   readonly localName?: string;
   readonly localCrc?: number;
@@ -61,7 +63,7 @@ function buildEntry(entry: RawEntry, offset: number): { local: Buffer; record: B
     trailing: Buffer.alloc(0),
     ...entry,
   };
-  const packed = entry.stored === true ? entry.content : deflateRawSync(entry.content);
+  const packed = entry.packed ?? (entry.stored === true ? entry.content : deflateRawSync(entry.content));
   const data = Buffer.concat([packed, told.trailing]);
   const name = Buffer.from(told.name, 'latin1');
   const localName = Buffer.from(told.localName, 'latin1');
@@ -135,6 +137,26 @@ export function forgedFile(
       ...record,
     },
     zip: { ...zip, content },
+  };
+}
+
+/** One of the two scripts of a schema. */
+export function forgedScript(
+  place: 'BEFORE' | 'AFTER',
+  content: string | Buffer,
+  record: Partial<EntryRecord & { kind: 'SCHEMA' }> = {},
+): ForgedFile {
+  const bytes = Buffer.from(content);
+  return {
+    record: {
+      kind: 'SCHEMA',
+      entry: place === 'BEFORE' ? 'db/schema.sql' : 'db/schema-after.sql',
+      place,
+      size: bytes.length,
+      sha256: sha256(bytes),
+      ...record,
+    },
+    zip: { content: bytes },
   };
 }
 
