@@ -9,7 +9,12 @@
  * - `load`: the service sends DATA frames and then `end`; the reply may come sooner when a row is refused.
  */
 import type { ErrorCode } from '../../../errors.ts';
-import type { DatabaseDescription, DatabaseRestoreRequest, SequenceState } from '../../source.ts';
+import type {
+  DatabaseDescription,
+  DatabaseRestoreRequest,
+  SchemaScript,
+  SequenceState,
+} from '../../source.ts';
 
 /** First byte of a frame. */
 export const FRAME = { MESSAGE: 1, DATA: 2 } as const;
@@ -27,6 +32,7 @@ export interface Requests {
   beginSnapshot: { ask: object; answer: { description: DatabaseDescription; instant: string } };
   rows: { ask: { table: string; columns: readonly string[] }; answer: null };
   sequences: { ask: { tables: readonly string[] }; answer: readonly SequenceState[] };
+  schema: { ask: object; answer: SchemaScript };
   beginRestore: { ask: { request: DatabaseRestoreRequest }; answer: null };
   clear: { ask: object; answer: null };
   load: { ask: { table: string; columns: readonly string[] }; answer: number };

@@ -21,6 +21,8 @@ export async function beginRestore(
   rememberOpen(request.restoreId, worker);
 
   return {
+    // One connection holds the transaction, and SQLite has one writer.
+    concurrentLoads: 1,
     clear: async (clearSignal) => {
       await worker.request('clear', {}, clearSignal);
     },

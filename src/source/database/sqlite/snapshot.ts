@@ -25,6 +25,7 @@ export async function openSnapshot(
         ),
       readSequences: (tables, sequencesSignal) =>
         worker.request('sequences', { tables: tables.map((table) => table.name) }, sequencesSignal),
+      readSchema: (schemaSignal) => worker.request('schema', {}, schemaSignal),
       // Only a read transaction is lost, so there is nothing to wait for politely.
       close: () => worker.terminate(),
     };

@@ -45,6 +45,8 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Database 
     openSnapshot: (signal) => openSnapshot(path, busyTimeoutMs, signal),
     beginRestore: (request, signal) => beginRestore(path, request, signal),
     outcome: (ticket, signal) => findOutcome(path, ticket, signal),
+    // All a restore leaves is a journal, and whoever opens the database next plays it back.
+    sweep: async () => undefined,
     forget: (ticket, signal) => forgetOutcome(path, ticket, signal),
   };
 }

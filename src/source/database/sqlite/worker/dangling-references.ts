@@ -19,28 +19,34 @@ interface Crossing {
 /** Remembers what dangles before a restore and refuses what dangles only after it. */
 export class DanglingReferences {
   readonly #db: Connection;
-  readonly #crossings: readonly Crossing[];
+  readonly #restored: readonly string[];
 
-  /** @param restored - tables, as the database spells them */
+  /** @param restored - names of tables */
   constructor(db: Connection, restored: readonly string[]) {
     this.#db = db;
-    this.#crossings = crossings(db, restored);
+    this.#restored = restored;
   }
 
   /** Call before anything is deleted. */
   remember(): void {
-    if (this.#crossings.length === 0) return;
     this.#db.exec('CREATE TEMP TABLE holdfast_dangling_before (tbl TEXT, key INTEGER, row INTEGER)');
     this.#db.exec(
       'CREATE TEMP TABLE holdfast_dangling_after (tbl TEXT, key INTEGER, row INTEGER, parent TEXT)',
     );
-    for (const crossing of this.#crossings) this.#collect('before', crossing);
+    for (const crossing of crossings(this.#db, this.#restored)) this.#collect('before', crossing);
+  }
+
+  /** What is remembered of a table that was made anew: its keys may have other numbers. */
+  forget(table: string): void {
+    this.#db.prepare('DELETE FROM temp.holdfast_dangling_before WHERE tbl = ? COLLATE NOCASE').run(table);
   }
 
   /** @throws HoldfastError SCHEMA_MISMATCH naming the table, its row and what it refers to */
   refuseNewOnes(): void {
-    for (const crossing of this.#crossings) this.#collect('after', crossing);
-    if (this.#crossings.length === 0) return;
+    // Again, since a schema may have brought other keys.
+    const crossing = crossings(this.#db, this.#restored);
+    for (const each of crossing) this.#collect('after', each);
+    if (crossing.length === 0) return;
     const found = this.#db
       .prepare<[], { tbl: string; row: number | null; parent: string; more: number }>(
         // Rows without rowid have no name of their own here: they are compared by their number.

@@ -4,6 +4,7 @@ import { appliedMigrations } from './applied-migrations.ts';
 import { foreignKeysOf, primaryKeyOf } from './foreign-keys.ts';
 import type { Connection } from './open-database.ts';
 import { rowEstimates } from './row-counts.ts';
+import { isMarker, schemaObjects } from './schema-objects.ts';
 import { foldName } from './sql-names.ts';
 import { findLayout, type TableLayout } from './table-layout.ts';
 
@@ -27,6 +28,7 @@ export function describeDatabase(db: Connection, path: string): DatabaseDescript
     })),
     leftOut,
     appliedMigrations: appliedMigrations(db, names),
+    empty: schemaObjects(db).length === 0,
   };
 }
 
@@ -62,7 +64,7 @@ function listTables(db: Connection): { names: string[]; leftOut: LeftOut[] } {
   const leftOut: LeftOut[] = [];
   for (const { name, type, sql } of rows) {
     if (/^sqlite_/i.test(name) || isMarker(name, sql)) continue;
-    if (type === 'table') names.push(name);
+    if (type === 'table' || type === 'shadow') names.push(name);
     else leftOut.push({ name, reason: REASONS[type] ?? `It is a ${type}, which cannot be carried.` });
   }
   return { names, leftOut };
@@ -70,11 +72,5 @@ function listTables(db: Connection): { names: string[]; leftOut: LeftOut[] } {
 
 const REASONS: Readonly<Record<string, string>> = {
   view: 'A view holds no rows of its own.',
-  virtual: 'A virtual table keeps its rows in a form of its own; rebuild its content after a restore.',
-  shadow: 'It is the inside of a virtual table, and left out with it.',
+  virtual: 'A virtual table holds no rows of its own; the tables that it keeps them in are backed up.',
 };
-
-/** The table that a committed restore leaves until its journal is gone: see outcome.ts. */
-function isMarker(name: string, sql: string | null): boolean {
-  return /^holdfast_restore_[0-9A-Za-z]+$/.test(name) && sql === `CREATE TABLE "${name}" (holdfast INTEGER)`;
-}

@@ -11,6 +11,7 @@ import { exportRows } from './export-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { openDatabase } from './open-database.ts';
 import { readRequest, receivedLines, sendReply, sendRows } from './pipes.ts';
+import { readSchema } from './read-schema.ts';
 import { TableReplacement } from './replace-tables.ts';
 import { rowCounts, sequencesOf } from './row-counts.ts';
 import { quoteName } from './sql-names.ts';
@@ -62,6 +63,8 @@ function perform(request: Request): unknown {
       return null;
     case 'sequences':
       return sequencesOf(db, request.tables);
+    case 'schema':
+      return readSchema(db);
     case 'beginRestore':
       replacement = new TableReplacement(db, request.request);
       return null;

@@ -1,4 +1,5 @@
 import type { SequenceState } from '../../../source.ts';
+import { headerValues } from './header-values.ts';
 import type { Connection } from './open-database.ts';
 import { foldName, quoteName } from './sql-names.ts';
 import type { TableLayout } from './table-layout.ts';
@@ -16,8 +17,12 @@ export function rowCounts(db: Connection, tables: readonly string[]): number[] {
   );
 }
 
-/** The AUTOINCREMENT counters of tables. */
+/** The AUTOINCREMENT counters of tables, and the numbers in the header, which belong to none. */
 export function sequencesOf(db: Connection, tables: readonly string[]): SequenceState[] {
+  return [...counters(db, tables), ...headerValues(db)];
+}
+
+function counters(db: Connection, tables: readonly string[]): SequenceState[] {
   if (!hasSequences(db)) return [];
   const wanted = new Set(tables.map(foldName));
   return db

@@ -25,11 +25,11 @@ export interface TableLayout {
   readonly rowidAlias: string | undefined;
 }
 
-/** The layout of an ordinary table; undefined when there is none of this name. */
+/** The layout of a table that holds rows, inside of a virtual one or not; undefined when there is none of this name. */
 export function findLayout(db: Connection, table: string): TableLayout | undefined {
   const found = db
     .prepare<[string], { name: string; wr: number; strict: number }>(
-      "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name = ? COLLATE NOCASE",
+      "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND name = ? COLLATE NOCASE",
     )
     .get(table);
   if (found === undefined) return undefined;
