@@ -260,7 +260,7 @@ test('a restored AUTOINCREMENT table goes on counting where it was', async () =>
   );
   const database = openSqlite(path);
   const taken = await takeBackup(database);
-  expect(taken.sequences).toEqual([
+  expect(taken.sequences.filter(({ schema }) => schema === null)).toEqual([
     { schema: null, name: 't', lastValue: '9000000000000000000', isCalled: true },
   ]);
   inDatabase(path, (db) => db.exec('DELETE FROM t; DELETE FROM sqlite_sequence'));

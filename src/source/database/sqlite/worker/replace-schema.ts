@@ -48,9 +48,9 @@ export class SchemaReplacement {
     for (const object of [...tables, ...virtualTables, ...views]) {
       const found = standing.find(object);
       if (found === undefined || found.type === 'index' || found.sql === object.sql) continue;
+      if (object.type === 'view' && found.type === 'table') throw inTheWay(object, found);
       if (found.type === 'table' && this.#losesRows(object, standing))
         this.#untouched.add(foldName(object.name));
-      else if (object.type === 'view' && found.type === 'table') throw inTheWay(object, found);
       else obsolete.push(found);
     }
     this.#dropBelongings(standing, [...tables, ...views]);

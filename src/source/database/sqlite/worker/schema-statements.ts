@@ -88,6 +88,7 @@ function schemaObject(sql: string): SchemaObject | undefined {
   const type = TYPES[kind?.text.toUpperCase() ?? ''];
   const named = nameAfter(rest);
   if (type === undefined || named === undefined) return undefined;
+  if (type !== 'trigger' && rest.some((token) => token.text === ';')) return undefined;
   const name = nameIn(named);
   if (type === 'table' || type === 'view') return { type, name, table: name, sql };
   const on = rest.findIndex((token, place) => token !== named && place > 0 && isKeyword(token, 'ON'));
