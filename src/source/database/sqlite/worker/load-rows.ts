@@ -1,23 +1,26 @@
-/** Row lines into a table, by one prepared INSERT. */
+/** Row lines into a table. */
 import { HoldfastError } from '../../../../errors.ts';
 import type { Affinity } from './affinity.ts';
+import { type Bound, RowInserter } from './insert-rows.ts';
 import { MalformedRow } from './malformed-row.ts';
 import type { Connection } from './open-database.ts';
-import { type Row, readLines } from './read-lines.ts';
+import { exactFields, type Fields, readLines } from './read-lines.ts';
 import { encodingOf } from './row-line.ts';
-import { foldName, quoteName } from './sql-names.ts';
+import { foldName } from './sql-names.ts';
 import { isRefusal } from './sqlite-error.ts';
 import { columnsOf, layoutOf } from './table-layout.ts';
 import { sqliteValue, TextBytes, type Value } from './values.ts';
 
-type Bound = string | number | bigint | Buffer | null;
-
-/** Rows whose text is bytes need statements of their own: few, and a hostile bundle shall not make them many. */
-const MOST_STATEMENTS = 64;
+interface LoadedColumn {
+  /** As the lines spell it. */
+  readonly name: string;
+  /** True when the column itself makes an integer or a real of a number. */
+  readonly isNumeric: boolean;
+  readonly cleared: boolean;
+}
 
 /**
- * Inserts every row, or throws with table and row. Constraints that would skip or replace rows (ON CONFLICT in the
- * table's definition) refuse instead.
+ * Inserts every row, or throws with table and row.
  *
  * @param cleared - columns to set to NULL, folded
  * @returns the number of rows inserted
@@ -32,73 +35,79 @@ export function loadRows(
   const layout = layoutOf(db, target.table);
   const columns = columnsOf(layout, target.columns).map((column, place) => ({
     name: target.columns[place] ?? column.name,
-    takesNumbers: column.affinity,
+    isNumeric: isNumeric(column.affinity),
     cleared: cleared.has(foldName(column.name)),
   }));
-  const statementFor = insertStatements(db, layout.name, target.columns);
+  const inserter = new RowInserter(db, layout.name, target.columns);
   const storesUtf8 = encodingOf(db) === 'UTF-8';
-  const values: Bound[] = columns.map(() => null);
-  let rows = 0;
+  const row: Bound[] = columns.map(() => null);
+  let taken = 0;
+  /** Of the row at hand: its fields to every digit, and the columns whose bytes are text. */
+  let exact: Fields | undefined;
+  let castPlaces = '';
 
-  const insert = (row: Row): void => {
-    let castPlaces = '';
-    for (const [place, column] of columns.entries()) {
-      const value = column.cleared ? null : fieldOf(row, column.name, column.takesNumbers);
-      if (value instanceof TextBytes) {
-        values[place] = storesUtf8 ? value.utf8 : value.toText();
-        if (storesUtf8) castPlaces += `${place},`;
-      } else {
-        values[place] = value;
-      }
+  const valueIn = (fields: Fields, line: string | undefined, column: LoadedColumn): Value => {
+    const field = fields[column.name];
+    if (field === undefined) {
+      throw new MalformedRow(`it lacks the column ${JSON.stringify(column.name)}`, 'SCHEMA_MISMATCH');
     }
-    statementFor(castPlaces).run(...values);
+    if (typeof field !== 'number' || line === undefined) return sqliteValue(field);
+    const kept = keptNumber(field, column, line);
+    if (kept !== undefined) return kept;
+    exact ??= exactFields(line);
+    return sqliteValue(exact[column.name]);
+  };
+
+  const boundAt = (value: Value, place: number): Bound => {
+    if (!(value instanceof TextBytes)) return value;
+    if (!storesUtf8) return value.toText();
+    castPlaces += `${place},`;
+    return value.utf8;
+  };
+
+  const take = (fields: Fields, line: string | undefined): void => {
+    if (Object.keys(fields).length !== columns.length) {
+      throw new MalformedRow('it has other columns than the bundle says', 'SCHEMA_MISMATCH');
+    }
+    exact = undefined;
+    castPlaces = '';
+    // An iterator of entries would cost as much as the row.
+    let place = 0;
+    for (const column of columns) {
+      const value = valueIn(fields, line, column);
+      row[place] = column.cleared ? null : boundAt(value, place);
+      place += 1;
+    }
+    taken += 1;
+    if (castPlaces === '') inserter.add(row, line?.length ?? Number.POSITIVE_INFINITY);
+    else inserter.addCast(row, castPlaces);
   };
 
   try {
-    for (const row of readLines(chunks, columns.length)) {
-      insert(row);
-      rows += 1;
-    }
+    readLines(chunks, take);
+    inserter.flush();
   } catch (error) {
-    throw refusal(error, layout.name, rows + 1);
+    // Rows before a malformed one may still wait to be inserted.
+    throw refusal(error, layout.name, (error instanceof MalformedRow ? taken : inserter.rows) + 1);
   }
-  return rows;
+  return inserter.rows;
 }
 
-function fieldOf(row: Row, name: string, affinity: Affinity): Value {
-  const { fields } = row;
-  if (!Object.hasOwn(fields, name)) {
-    throw new MalformedRow(`it lacks the column ${JSON.stringify(name)}`, 'SCHEMA_MISMATCH');
-  }
-  const value = fields[name];
-  if (typeof value !== 'number') return sqliteValue(value);
-  return survivesAsDouble(value, affinity) ? value : sqliteValue(row.exact()[name]);
+function isNumeric(affinity: Affinity): boolean {
+  return affinity !== 'NONE' && affinity !== 'TEXT';
 }
 
 /**
- * Columns with a numeric affinity make an integer (or a real) of a number themselves, so for most numbers it does not
- * matter that JSON.parse forgets how they were written. Elsewhere 1 and 1.0 differ.
+ * The value of a number, undefined where it takes every digit as it is written. Columns with a numeric affinity make an
+ * integer (or a real) of a number themselves, so for most it does not matter that JSON.parse forgets how they were
+ * written. Elsewhere 1 and 1.0 differ.
  */
-function survivesAsDouble(value: number, affinity: Affinity): boolean {
-  if (affinity === 'NONE' || affinity === 'TEXT') return false;
-  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
-}
-
-function insertStatements(db: Connection, table: string, names: readonly string[]) {
-  const statements = new Map<string, { run(...values: Bound[]): unknown }>();
-  const columns = names.map(quoteName).join(', ');
-  return (castPlaces: string) => {
-    const known = statements.get(castPlaces);
-    if (known !== undefined) return known;
-    if (statements.size >= MOST_STATEMENTS) statements.clear();
-    const casts = new Set(castPlaces.split(',').filter(Boolean).map(Number));
-    const values = names.map((_, place) => (casts.has(place) ? 'CAST(? AS TEXT)' : '?')).join(', ');
-    const statement = db.prepare<Bound[]>(
-      `INSERT OR ABORT INTO main.${quoteName(table)} (${columns}) VALUES (${values})`,
-    );
-    statements.set(castPlaces, statement);
-    return statement;
-  };
+function keptNumber(value: number, column: LoadedColumn, line: string): number | bigint | undefined {
+  if (!Number.isInteger(value)) return Number.isFinite(value) ? value : undefined;
+  if (!Number.isSafeInteger(value)) return undefined;
+  if (column.isNumeric) return value;
+  // A real without a fraction would have one of these, perhaps as part of a text.
+  return /\.0|\d[eE]/.test(line) ? undefined : BigInt(value);
 }
 
 function refusal(error: unknown, table: string, row: number): unknown {

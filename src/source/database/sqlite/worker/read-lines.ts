@@ -8,19 +8,18 @@ import { exactNumber } from './values.ts';
 const BIG_LINE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 10;
 
-/** One row. */
-export interface Row {
-  /** Column by column, as JSON.parse has it, or already as values. */
-  readonly fields: Readonly<Record<string, unknown>>;
-  /** The same with every number as it is written. */
-  exact(): Readonly<Record<string, unknown>>;
-}
+/** Column by column, as JSON.parse has it, or already as values. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Takes one row; `line` is undefined when `fields` are values already, every digit of them. */
+export type RowTaker = (fields: Fields, line: string | undefined) => void;
 
 /**
- * @param columns - how many a row must have
+ * Hands every row to `take`. A callback, since a generator costs as much as parsing does.
+ *
  * @throws MalformedRow for a line that is no row
  */
-export function* readLines(chunks: Iterable<Buffer>, columns: number): Generator<Row, void, undefined> {
+export function readLines(chunks: Iterable<Buffer>, take: RowTaker): void {
   let begun: Buffer[] = [];
   for (const chunk of chunks) {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
@@ -28,43 +27,38 @@ export function* readLines(chunks: Iterable<Buffer>, columns: number): Generator
       begun.push(chunk);
       continue;
     }
-    const first = chunk.indexOf(NEWLINE) + 1;
-    begun.push(chunk.subarray(0, first));
-    yield* rowsOf(Buffer.concat(begun), columns);
-    if (first < end) yield* rowsOf(chunk.subarray(first, end), columns);
+    let start = 0;
+    if (begun.length > 0) {
+      start = chunk.indexOf(NEWLINE) + 1;
+      begun.push(chunk.subarray(0, start));
+      rowsOf(Buffer.concat(begun), take);
+    }
+    if (start < end) rowsOf(chunk.subarray(start, end), take);
     begun = end < chunk.length ? [chunk.subarray(end)] : [];
   }
   if (begun.length > 0) throw new MalformedRow('its line does not end');
 }
 
-/** @param block - whole lines; only one when it is big */
-function* rowsOf(block: Buffer, columns: number): Generator<Row, void, undefined> {
-  if (!isUtf8(block)) throw new MalformedRow('its line is not UTF-8');
-  if (block.length > BIG_LINE_BYTES && block.indexOf(NEWLINE) === block.length - 1) {
-    const fields = bigFields(block);
-    yield checked({ fields, exact: () => fields }, columns);
-    return;
-  }
-  const lines = block.toString('utf8', 0, block.length - 1).split('\n');
-  for (const line of lines) yield checked(parsedRow(line), columns);
+/** The fields of a line with every number as it is written. */
+export function exactFields(line: string): Fields {
+  return parseObject(line, (_key, value, { source }) =>
+    typeof value === 'number' ? exactNumber(source) : value,
+  );
 }
 
-function parsedRow(line: string): Row {
-  let exact: Readonly<Record<string, unknown>> | undefined;
-  return {
-    fields: parseObject(line),
-    exact: () => {
-      exact ??= parseObject(line, (_key, value, { source }) =>
-        typeof value === 'number' ? exactNumber(source) : value,
-      );
-      return exact;
-    },
-  };
+/** @param block - whole lines; only one when it is big */
+function rowsOf(block: Buffer, take: RowTaker): void {
+  if (!isUtf8(block)) throw new MalformedRow('its line is not UTF-8');
+  if (block.length > BIG_LINE_BYTES && block.indexOf(NEWLINE) === block.length - 1) {
+    take(bigFields(block), undefined);
+    return;
+  }
+  for (const line of block.toString('utf8', 0, block.length - 1).split('\n')) take(parseObject(line), line);
 }
 
 type Reviver = (key: string, value: unknown, context: { source: string }) => unknown;
 
-function parseObject(line: string, reviver?: Reviver): Readonly<Record<string, unknown>> {
+function parseObject(line: string, reviver?: Reviver): Fields {
   let json: unknown;
   try {
     // The library's types do not know the third argument of a reviver yet; every Node that runs this has it.
@@ -74,12 +68,6 @@ function parseObject(line: string, reviver?: Reviver): Readonly<Record<string, u
     throw new MalformedRow('its line is no JSON');
   }
   // An object is asked for its own properties only.
-  if (typeof json === 'object' && json !== null && !Array.isArray(json))
-    return json as Record<string, unknown>;
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Fields;
   throw new MalformedRow('its line is no JSON object');
-}
-
-function checked(row: Row, columns: number): Row {
-  if (Object.keys(row.fields).length === columns) return row;
-  throw new MalformedRow('it has other columns than the bundle says', 'SCHEMA_MISMATCH');
 }
