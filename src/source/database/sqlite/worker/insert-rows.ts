@@ -19,9 +19,9 @@ type Statement = (values: readonly Bound[]) => void;
 /** Collects rows of one table and inserts them. Constraints that would skip or replace rows refuse instead. */
 export class RowInserter {
   readonly #db: Connection;
-  readonly #into: string;
-  readonly #columns: number;
-  readonly #rowsAtOnce: number;
+  readonly #table: string;
+  #names: readonly string[];
+  #rowsAtOnce: number;
   readonly #single = new Map<string, Statement>();
   #many: Statement | undefined;
   #waiting: Bound[] = [];
@@ -30,9 +30,18 @@ export class RowInserter {
 
   constructor(db: Connection, table: string, names: readonly string[]) {
     this.#db = db;
-    this.#into = `INSERT OR ABORT INTO main.${quoteName(table)} (${names.map(quoteName).join(', ')}) VALUES`;
-    this.#columns = names.length;
-    this.#rowsAtOnce = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_VALUES / names.length)));
+    this.#table = table;
+    this.#names = names;
+    this.#rowsAtOnce = rowsAtOnce(names);
+  }
+
+  /** From now on rows begin with another value: of this column, or NULL where SQLite chooses it. */
+  addColumn(name: string): void {
+    this.flush();
+    this.#names = [name, ...this.#names];
+    this.#rowsAtOnce = rowsAtOnce(this.#names);
+    this.#single.clear();
+    this.#many = undefined;
   }
 
   /** Rows that are in the table. When it refuses one, these are the rows before that. */
@@ -48,7 +57,7 @@ export class RowInserter {
   add(row: readonly Bound[], size: number): void {
     for (const value of row) this.#waiting.push(value);
     this.#waitingSize += size;
-    if (this.#waiting.length >= this.#rowsAtOnce * this.#columns) this.#insertMany();
+    if (this.#waiting.length >= this.#rowsAtOnce * this.#names.length) this.#insertMany();
     else if (this.#waitingSize > MOST_WAITING) this.flush();
   }
 
@@ -63,8 +72,8 @@ export class RowInserter {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingSize = 0;
-    for (let at = 0; at < waiting.length; at += this.#columns) {
-      this.#insertOne(waiting.slice(at, at + this.#columns), '');
+    for (let at = 0; at < waiting.length; at += this.#names.length) {
+      this.#insertOne(waiting.slice(at, at + this.#names.length), '');
     }
   }
 
@@ -96,14 +105,19 @@ export class RowInserter {
 
   #prepare(castPlaces: string, rows: number): Statement {
     const casts = new Set(castPlaces.split(',').filter(Boolean).map(Number));
-    const values = Array.from({ length: this.#columns }, (_, place) =>
+    const values = Array.from({ length: this.#names.length }, (_, place) =>
       casts.has(place) ? 'CAST(? AS TEXT)' : '?',
     );
     const statement = this.#db.prepare<[readonly Bound[]]>(
-      `${this.#into} ${Array(rows)
-        .fill(`(${values.join(', ')})`)
-        .join(', ')}`,
+      `INSERT OR ABORT INTO main.${quoteName(this.#table)} (${this.#names.map(quoteName).join(', ')})
+       VALUES ${Array(rows)
+         .fill(`(${values.join(', ')})`)
+         .join(', ')}`,
     );
     return (bound) => void statement.run(bound);
   }
+}
+
+function rowsAtOnce(names: readonly string[]): number {
+  return Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_VALUES / names.length)));
 }

@@ -6,6 +6,7 @@ import { MalformedRow } from './malformed-row.ts';
 import type { Connection } from './open-database.ts';
 import { exactFields, type Fields, readLines } from './read-lines.ts';
 import { encodingOf } from './row-line.ts';
+import { carriedRowid, ROWID_FIELD, rowidIn } from './rowids.ts';
 import { foldName } from './sql-names.ts';
 import { isRefusal } from './sqlite-error.ts';
 import { columnsOf, layoutOf } from './table-layout.ts';
@@ -40,7 +41,11 @@ export function loadRows(
   }));
   const inserter = new RowInserter(db, layout.name, target.columns);
   const storesUtf8 = encodingOf(db) === 'UTF-8';
+  const rowid = carriedRowid(layout);
+  const mayRowidBeSaid = !target.columns.includes(ROWID_FIELD);
+  /** The values of a row; before them its rowid, once one was said. */
   const row: Bound[] = columns.map(() => null);
+  let saysRowid = false;
   let taken = 0;
   /** Of the row at hand: its fields to every digit, and the columns whose bytes are text. */
   let exact: Fields | undefined;
@@ -65,14 +70,29 @@ export function loadRows(
     return value.utf8;
   };
 
-  const take = (fields: Fields, line: string | undefined): void => {
-    if (Object.keys(fields).length !== columns.length) {
+  /** Checks how many fields a row has; the place of its first column. */
+  const takeRowid = (fields: Fields, line: string | undefined): number => {
+    const more = Object.keys(fields).length - columns.length;
+    const said = more === 1 && mayRowidBeSaid ? fields[ROWID_FIELD] : undefined;
+    if (more !== 0 && said === undefined) {
       throw new MalformedRow('it has other columns than the bundle says', 'SCHEMA_MISMATCH');
     }
+    // A table whose rowid has a column, or that has none, needs not be told.
+    if (rowid !== undefined && said !== undefined && !saysRowid) {
+      inserter.addColumn(rowid);
+      row.push(null);
+      saysRowid = true;
+    }
+    if (!saysRowid) return 0;
+    row[0] = said === undefined ? null : rowidIn(said, line);
+    return 1;
+  };
+
+  const take = (fields: Fields, line: string | undefined): void => {
     exact = undefined;
     castPlaces = '';
     // An iterator of entries would cost as much as the row.
-    let place = 0;
+    let place = takeRowid(fields, line);
     for (const column of columns) {
       const value = valueIn(fields, line, column);
       row[place] = column.cleared ? null : boundAt(value, place);

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { HoldfastError } from '../../../../errors.ts';
 import type { Connection } from './open-database.ts';
+import { ROWID_FIELD } from './rowids.ts';
 import { quoteName } from './sql-names.ts';
 import type { ColumnLayout } from './table-layout.ts';
 
@@ -21,35 +22,40 @@ export function encodingOf(db: Connection): Encoding {
 const CONCATENATED = 900;
 
 /**
- * What {@link rowLine} needs of a row: first a string with the first letter of each value's type, then a result a
+ * What {@link rowLine} needs of a row of `this`: first a string with the first letter of each value's type, then a result a
  * column, a Buffer for text and blobs, else the JSON as SQLite prints it.
  */
 export function slowColumns(
   columns: readonly ColumnLayout[],
   isMinusZero: (value: string) => string,
 ): string {
-  const types = columns.map(({ name }) => `substr(typeof(${quoteName(name)}), 1, 1)`);
+  const types = columns.map(({ name }) => `substr(typeof(this.${quoteName(name)}), 1, 1)`);
   const groups: string[] = [];
   for (let at = 0; at < types.length; at += CONCATENATED) {
     groups.push(`concat(${types.slice(at, at + CONCATENATED).join(', ')})`);
   }
   const values = columns.map(({ name }) => {
-    const value = quoteName(name);
+    const value = `this.${quoteName(name)}`;
     return `CASE typeof(${value}) WHEN 'text' THEN CAST(${value} AS BLOB) WHEN 'blob' THEN ${value}
       ELSE iif(${isMinusZero(value)}, '-0.0', json_quote(${value})) END`;
   });
   return [`concat(${groups.join(', ')})`, ...values].join(', ');
 }
 
-/** The line of a row, newline included, in pieces. */
+/**
+ * The line of a row, newline included, in pieces.
+ *
+ * @param row - its rowid if that is to be said, then {@link slowColumns}
+ */
 export function* rowLine(
   names: readonly string[],
-  row: readonly (string | Buffer)[],
+  row: readonly (string | Buffer | null)[],
   encoding: Encoding,
 ): Generator<Buffer, void, undefined> {
-  const [types, ...values] = row;
+  const [rowid, types, ...values] = row;
+  const begin = typeof rowid === 'string' ? `{${JSON.stringify(ROWID_FIELD)}:${rowid},` : '{';
   for (const [place, name] of names.entries()) {
-    yield Buffer.from(`${place === 0 ? '{' : ','}${JSON.stringify(name)}:`);
+    yield Buffer.from(`${place === 0 ? begin : ','}${JSON.stringify(name)}:`);
     const value = values[place];
     if (!Buffer.isBuffer(value)) yield Buffer.from(String(value));
     else if (types?.[place] === 't') yield* textValue(value, encoding, name);
