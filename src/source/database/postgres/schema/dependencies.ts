@@ -36,10 +36,9 @@ export function resolveNeeds(inventory: Inventory): {
   const { objects, dependencies, aliases, ofExtension } = inventory;
   const folded = new Map<Address, Address>();
   const owner = (address: Address): Address | undefined => {
-    if (objects.has(address)) return address;
-    const alias = aliases.get(address);
-    if (alias !== undefined) return objects.has(alias) ? alias : folded.get(alias);
-    return folded.get(address) ?? ofExtension.get(address);
+    let at = address;
+    for (let up = aliases.get(at); up !== undefined && !objects.has(at); up = aliases.get(at)) at = up;
+    return objects.has(at) ? at : (folded.get(at) ?? ofExtension.get(at));
   };
   for (const kinds of [['i'], ['P'], ['i', 'a', 'S']]) fold(dependencies, kinds, owner, folded);
   const needs = new Map<Address, Set<Address>>();
@@ -67,7 +66,8 @@ export function resolveNeeds(inventory: Inventory): {
 /** Ties that a statement of its own makes: a sequence to its column, a partition to its table. */
 function isLoose(from: string, to: string, kind: string): boolean {
   if (kind !== 'a') return false;
-  return from.startsWith('SEQUENCE ') || (from.startsWith('TABLE ') && to.startsWith('TABLE '));
+  const isTable = (label: string): boolean => /^(FOREIGN )?TABLE /.test(label);
+  return from.startsWith('SEQUENCE ') || (isTable(from) && isTable(to));
 }
 
 /** Lets addresses stand for what they are part of, until nothing is left to be found. */

@@ -51,7 +51,7 @@ export async function readSchemaSequences(inventory: Inventory): Promise<void> {
     if (!entered || row.owner === null || row.ownerAddress === null) continue;
     enter(inventory, {
       address: `owned by/${row.address}`,
-      label: `SEQUENCE OWNED BY ${row.label}`,
+      label: `OWNED SEQUENCE ${row.label}`,
       rank: RANKS.OWNED_BY,
       phase: 'BEFORE',
       statements: [{ sql: `ALTER SEQUENCE ${row.name} OWNED BY ${row.owner}` }],
