@@ -5,6 +5,7 @@ import * as catalog from './catalog-queries.ts';
 import type { LiveColumn, LiveTable } from './live-table.ts';
 import { onlyList } from './live-table.ts';
 import { tableKey } from './quote.ts';
+import { isEmpty } from './schema/empty.ts';
 import type { PostgresSession } from './session.ts';
 
 /** Tables nobody analyzed are counted when they are small: up to this many bytes in all. */
@@ -43,6 +44,7 @@ export async function readDescription(
       tables: [...tables.values()].map((live) => live.table),
       leftOut: leftOut.map(({ name, reason }): LeftOut => ({ name, reason })),
       appliedMigrations: await appliedMigrations(session, tables, signal),
+      empty: await isEmpty(session, signal),
     },
   };
 }

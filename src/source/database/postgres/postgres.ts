@@ -110,6 +110,9 @@ class PostgresDatabase implements Database {
     }
   }
 
+  /** An open transaction is all there ever was, and it ended with its connection. */
+  async sweep(): Promise<void> {}
+
   /** PostgreSQL remembers the fate of transactions by itself: nothing is left behind. */
   async forget(): Promise<void> {}
 

@@ -28,6 +28,8 @@ export interface RestoreGround {
 
 /** Made by `beginRestore`, with the transaction open and everything locked that will be changed. */
 export class PostgresRestore implements DatabaseRestore {
+  /** One transaction has one connection. */
+  readonly concurrentLoads = 1;
   readonly #session: PostgresSession;
   readonly #ground: RestoreGround;
   readonly #oids: readonly string[];

@@ -1,12 +1,20 @@
 /** One consistent view of a PostgreSQL database. */
 import { DatabaseError } from 'pg';
 import { HoldfastError } from '../../../errors.ts';
-import type { DatabaseDescription, DatabaseSnapshot, SequenceState, Table, TableName } from '../../source.ts';
+import type {
+  DatabaseDescription,
+  DatabaseSnapshot,
+  SchemaScript,
+  SequenceState,
+  Table,
+  TableName,
+} from '../../source.ts';
 import { type LiveTables, readDescription } from './describe.ts';
 import { carriedColumns, exportStatement, onlyList } from './live-table.ts';
 import { lockHolders } from './lock-holders.ts';
 import { quoteTable, tableKey, tableLabel } from './quote.ts';
 import { statementRefusal } from './refusal.ts';
+import { readSchemaScript } from './schema/read-schema.ts';
 import { readSequenceStates } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
 
@@ -97,6 +105,14 @@ export class PostgresSnapshot implements DatabaseSnapshot {
     try {
       const owners = tables.flatMap((table) => this.#tables.get(tableKey(table))?.oid ?? []);
       return await readSequenceStates(this.#session, owners, signal);
+    } catch (error) {
+      throw statementRefusal(error);
+    }
+  }
+
+  async readSchema(signal: AbortSignal): Promise<SchemaScript> {
+    try {
+      return await readSchemaScript(this.#session, signal);
     } catch (error) {
       throw statementRefusal(error);
     }

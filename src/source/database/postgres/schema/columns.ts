@@ -35,7 +35,8 @@ function nameOf({ table }: TableParts, column: ColumnRow, constraint: Constraint
 export function addedNotNulls(parts: TableParts): string[] {
   return parts.columns.flatMap((column) => {
     const constraint = notNullOf(parts, column);
-    if (constraint === undefined || stands(parts, column) || !constraint.local || !constraint.valid) return [];
+    if (constraint === undefined || stands(parts, column) || !constraint.local || !constraint.valid)
+      return [];
     return [
       `CONSTRAINT ${constraint.name} NOT NULL ${column.name}${constraint.noInherit ? ' NO INHERIT' : ''}`,
     ];
@@ -59,8 +60,7 @@ function defaultClause(column: ColumnRow): string {
 /** The line of a column; `loose` leaves its default to a statement of its own. */
 export function columnLine(parts: TableParts, column: ColumnRow, loose: boolean): string {
   const typed = parts.table.typed !== null;
-  const foreign =
-    column.foreignOptions === null ? '' : ` OPTIONS (${column.foreignOptions.join(', ')})`;
+  const foreign = column.foreignOptions === null ? '' : ` OPTIONS (${column.foreignOptions.join(', ')})`;
   const type = typed
     ? ' WITH OPTIONS'
     : ` ${column.type}${foreign}${column.collation === null ? '' : ` COLLATE ${column.collation}`}`;

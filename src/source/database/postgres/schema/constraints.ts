@@ -69,7 +69,9 @@ function constraintObject(parts: TableParts, constraint: ConstraintRow): SchemaO
     label: `${kind === 'f' ? 'FOREIGN KEY' : 'CONSTRAINT'} ${constraint.plainName} ON ${table.schema}.${table.plainName}`,
     rank: RANK_OF[kind] ?? RANKS.KEY,
     phase: 'AFTER',
-    statements: [making(`ALTER ${word} ${only}${table.name} ADD CONSTRAINT ${name} ${constraint.definition}`)],
+    statements: [
+      making(`ALTER ${word} ${only}${table.name} ADD CONSTRAINT ${name} ${constraint.definition}`),
+    ],
     drop: `ALTER ${word} IF EXISTS ${table.name} DROP CONSTRAINT IF EXISTS ${name} CASCADE`,
     partOf: table.address,
   };

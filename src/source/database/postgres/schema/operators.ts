@@ -71,12 +71,13 @@ interface CastRow {
   procedure: string | null;
 }
 
-/** Casts that did not come with the server. */
+/** Casts that came neither with the server nor with a range type. */
 const CASTS = `
 SELECT 'pg_cast/' || c.oid AS address, pg_catalog.format_type(c.castsource, NULL) AS from,
        pg_catalog.format_type(c.casttarget, NULL) AS to, c.castmethod::text AS method, c.castcontext::text AS context,
        CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure::text END AS procedure
-  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384`;
+  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+   WHERE d.classid = 'pg_catalog.pg_cast'::regclass AND d.objid = c.oid AND d.deptype = 'i')`;
 
 const CONTEXTS: Readonly<Record<string, string>> = { e: '', a: ' AS ASSIGNMENT', i: ' AS IMPLICIT' };
 

@@ -68,6 +68,8 @@ export interface SchemaObject {
   readonly table?: { readonly schema: string; readonly name: string; readonly partitioned: boolean };
   /** Why it cannot be made again. */
   readonly impossible?: string;
+  /** Further rows of the catalog that it stands for. */
+  readonly standsFor?: readonly Address[];
   /** The same in several objects, which need less of each other; for circles. */
   readonly loosened?: () => readonly SchemaObject[];
 }

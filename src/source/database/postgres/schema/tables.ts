@@ -116,12 +116,7 @@ function enterMarks(inventory: Inventory, table: TableRow, label: string): void 
   }
   if (table.replicaIdentity === 'n' || table.replicaIdentity === 'f') {
     const identity = table.replicaIdentity === 'n' ? 'NOTHING' : 'FULL';
-    mark(
-      'REPLICA IDENTITY',
-      RANKS.TABLE_MARK,
-      `REPLICA IDENTITY ${identity}`,
-      'REPLICA IDENTITY DEFAULT',
-    );
+    mark('REPLICA IDENTITY', RANKS.TABLE_MARK, `REPLICA IDENTITY ${identity}`, 'REPLICA IDENTITY DEFAULT');
   }
 }
 
@@ -160,7 +155,7 @@ function looseDefaults(parts: TableParts): SchemaObject[] {
     return [
       {
         address: column.defaultAddress ?? '',
-        label: `DEFAULT ${table.schema}.${table.plainName}.${column.plainName}`,
+        label: `COLUMN DEFAULT ${table.schema}.${table.plainName}.${column.plainName}`,
         rank: RANKS.COLUMN,
         phase: 'BEFORE',
         statements: [making(`${at} SET DEFAULT ${column.defaultValue}`)],
@@ -181,8 +176,7 @@ function createStatement(parts: TableParts, loose: boolean): string {
     ...addedNotNulls(parts),
     ...(loose ? [] : inlineChecks(parts)),
   ];
-  const body =
-    lines.length > 0 ? ` (\n    ${lines.join(',\n    ')}\n)` : table.typed === null ? ' (\n)' : '';
+  const body = lines.length > 0 ? ` (\n    ${lines.join(',\n    ')}\n)` : table.typed === null ? ' (\n)' : '';
   const inherits = table.isPartition ? [] : (table.parents ?? []).map((parent) => parent.name);
   return [
     `CREATE ${table.unlogged ? 'UNLOGGED ' : ''}${table.kind === 'f' ? 'FOREIGN ' : ''}TABLE ${table.name}`,

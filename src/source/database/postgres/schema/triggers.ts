@@ -97,7 +97,9 @@ export async function readEventTriggers(inventory: Inventory): Promise<void> {
         rank: RANKS.EVENT_TRIGGER,
         phase: 'AFTER',
         statements: [
-          { sql: `CREATE EVENT TRIGGER ${row.name} ON ${row.event}${when}\n    EXECUTE FUNCTION ${row.procedure}()` },
+          {
+            sql: `CREATE EVENT TRIGGER ${row.name} ON ${row.event}${when}\n    EXECUTE FUNCTION ${row.procedure}()`,
+          },
           ...(state === undefined ? [] : [{ sql: `ALTER EVENT TRIGGER ${row.name} ${state}` }]),
         ],
         drop: `DROP EVENT TRIGGER IF EXISTS ${row.name}`,

@@ -21,6 +21,8 @@ interface ViewRow {
   options: string | null;
   accessMethod: string | null;
   definition: string;
+  /** The rule that holds its query. */
+  rule: string;
 }
 
 const VIEWS = `
@@ -28,7 +30,8 @@ SELECT c.oid::text AS oid, 'pg_class/' || c.oid AS address, n.nspname || '.' || 
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name,
        c.relkind = 'm' AS materialized, c.relispopulated AS populated, ${RELATION_OPTIONS} AS options,
        CASE WHEN am.amname <> 'heap' THEN pg_catalog.quote_ident(am.amname) END AS "accessMethod",
-       pg_catalog.pg_get_viewdef(c.oid) AS definition
+       pg_catalog.pg_get_viewdef(c.oid) AS definition,
+       (SELECT 'pg_rewrite/' || r.oid FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename = '_RETURN') AS rule
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
  WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't' AND ${USER_SCHEMA}`;
@@ -104,6 +107,7 @@ function standIn(row: ViewRow, columns: readonly ColumnRow[], own: SchemaObject)
     {
       ...own,
       address: `definition/${row.address}`,
+      standsFor: [row.rule],
       statements: [making(`CREATE OR REPLACE ${definition(row)}`), ...columnDefaults(row, columns)],
       partOf: row.address,
     },
