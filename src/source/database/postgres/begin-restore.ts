@@ -2,13 +2,13 @@
 import { DatabaseError } from 'pg';
 import { HoldfastError } from '../../../errors.ts';
 import type { DatabaseRestoreRequest, TableName } from '../../source.ts';
-import { type LiveTables, readTables } from './describe.ts';
-import { obstructingKeys, type SetAsideKey } from './foreign-keys.ts';
-import { type LiveTable, onlyList } from './live-table.ts';
+import { readTables } from './describe.ts';
 import { lockHolders } from './lock-holders.ts';
-import { quoteTable, tableKey, tableLabel } from './quote.ts';
+import { quoteTable, tableKey } from './quote.ts';
 import { statementRefusal } from './refusal.ts';
 import { PostgresRestore } from './restore.ts';
+import { findGround, lockExclusively } from './restore-ground.ts';
+import { SchemaApplication } from './schema/apply-schema.ts';
 import type { PostgresSession } from './session.ts';
 
 const POLL_MS = 20;
@@ -36,14 +36,18 @@ export async function beginRestore(
       [],
       signal,
     );
+    if (request.schema !== undefined) {
+      const live = await readTables(session, signal);
+      await lockExclusively(
+        session,
+        request.tables.filter((table) => live.has(tableKey(table))),
+        signal,
+      );
+      const schema = await SchemaApplication.plan(session, request, signal);
+      return new PostgresRestore(session, { request, tables: new Map(), keys: [] }, schema);
+    }
     await lockExclusively(session, request.tables, signal);
-    const tables = requested(await readTables(session, signal), request);
-    const oids = [...tables.values()].map((live) => live.oid);
-    const keys = await obstructingKeys(session, oids, signal);
-    const others = keysOutside(keys, involved);
-    for (const table of others) involved.set(tableKey(table), table);
-    await lockExclusively(session, others, signal);
-    return new PostgresRestore(session, { request, tables, keys });
+    return new PostgresRestore(session, await findGround(session, request, signal, involved));
   } catch (error) {
     const told = await busyWithHolders(session, error, [...involved.values()], request, signal);
     await session.end();
@@ -90,55 +94,6 @@ async function endOtherSessions(
     if (left.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-}
-
-async function lockExclusively(
-  session: PostgresSession,
-  tables: readonly TableName[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (tables.length === 0) return;
-  await session.execute(`LOCK TABLE ${onlyList(tables)} IN ACCESS EXCLUSIVE MODE`, signal);
-}
-
-/** The live tables of the request. */
-function requested(live: LiveTables, request: DatabaseRestoreRequest): Map<string, LiveTable> {
-  const tables = new Map<string, LiveTable>();
-  for (const table of request.tables) {
-    const key = tableKey(table);
-    const found = live.get(key);
-    if (found === undefined) {
-      throw new HoldfastError(
-        'SCHEMA_MISMATCH',
-        `${tableLabel(table)} is not an ordinary table of the database.`,
-        {
-          hint: 'Bring the database to the structure of the backup first, or leave this table out.',
-        },
-      );
-    }
-    const writable = new Set(
-      found.columns.filter((column) => !column.generated).map((column) => column.name),
-    );
-    const missing = table.columns.filter((column) => !writable.has(column));
-    if (missing.length > 0) {
-      throw new HoldfastError(
-        'SCHEMA_MISMATCH',
-        `Table ${tableLabel(table)} of the database has no column ${missing.map((name) => `"${name}"`).join(', ')} to write to.`,
-        { hint: 'Bring the database to the structure of the backup first, or leave this table out.' },
-      );
-    }
-    tables.set(key, found);
-  }
-  return tables;
-}
-
-/** Tables at either end of the keys that are not locked yet. */
-function keysOutside(keys: readonly SetAsideKey[], locked: ReadonlyMap<string, TableName>): TableName[] {
-  const others = new Map<string, TableName>();
-  for (const table of keys.flatMap((key) => [key.table, key.references])) {
-    if (!locked.has(tableKey(table))) others.set(tableKey(table), table);
-  }
-  return [...others.values()];
 }
 
 /** The error to tell; for locks that were not to be had, with whoever holds them. */

@@ -1,52 +1,49 @@
 /** One transaction that replaces tables of a PostgreSQL database. */
 import { HoldfastError } from '../../../errors.ts';
-import type {
-  DatabaseRestore,
-  DatabaseRestoreRequest,
-  RestoreTicket,
-  SequenceState,
-  TableToRestore,
-} from '../../source.ts';
+import type { DatabaseRestore, RestoreTicket, SequenceState, TableToRestore } from '../../source.ts';
 import { toCopyText } from './copy-text.ts';
-import { dropKeys, restoreKeys, type SetAsideKey } from './foreign-keys.ts';
+import { dropKeys, restoreKeys } from './foreign-keys.ts';
 import { exportStatement, type LiveTable, onlyList } from './live-table.ts';
 import { refreshMaterializedViews } from './materialized-views.ts';
 import { quoteName, quoteTable, tableKey, tableLabel } from './quote.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';
+import { findGround, type RestoreGround } from './restore-ground.ts';
+import type { SchemaApplication } from './schema/apply-schema.ts';
 import { setSequences } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
 import { restoreForcedRowSecurity, restoreTriggers, type Silenced, silence } from './silence.ts';
 
 const NEVER = new AbortController().signal;
 
-/** What {@link beginRestore} found out: the locked tables and the keys that stand in the way. */
-export interface RestoreGround {
-  readonly request: DatabaseRestoreRequest;
-  readonly tables: ReadonlyMap<string, LiveTable>;
-  readonly keys: readonly SetAsideKey[];
-}
-
 /** Made by `beginRestore`, with the transaction open and everything locked that will be changed. */
 export class PostgresRestore implements DatabaseRestore {
   /** One transaction has one connection. */
   readonly concurrentLoads = 1;
   readonly #session: PostgresSession;
-  readonly #ground: RestoreGround;
-  readonly #oids: readonly string[];
+  readonly #schema: SchemaApplication | undefined;
+  #ground: RestoreGround;
+  #oids: readonly string[];
   #silenced: Silenced = { triggers: [], forcedRowSecurity: [] };
   #rowSecurityOutstanding = false;
   #done = false;
 
-  constructor(session: PostgresSession, ground: RestoreGround) {
+  /** With `schema` the ground is found once its first half has run. */
+  constructor(session: PostgresSession, ground: RestoreGround, schema?: SchemaApplication) {
     this.#session = session;
+    this.#schema = schema;
     this.#ground = ground;
     this.#oids = [...ground.tables.values()].map((live) => live.oid);
   }
 
   async clear(signal: AbortSignal): Promise<void> {
     const { tables } = this.#ground.request;
-    if (tables.length === 0) return;
     await this.#telling(async () => {
+      if (this.#schema !== undefined) {
+        await this.#schema.before(signal);
+        this.#ground = await findGround(this.#session, this.#ground.request, signal);
+        this.#oids = [...this.#ground.tables.values()].map((live) => live.oid);
+      }
+      if (tables.length === 0) return;
       await dropKeys(this.#session, this.#ground.keys, signal);
       this.#silenced = await silence(this.#session, this.#oids, signal);
       this.#rowSecurityOutstanding = this.#silenced.forcedRowSecurity.length > 0;
@@ -65,7 +62,8 @@ export class PostgresRestore implements DatabaseRestore {
     return await this.#telling(async () => {
       await this.#useSearchPath('DEFAULT', signal);
       return await this.#session.copyIn(
-        `COPY ${quoteTable(table)} ${columns}FROM STDIN (FORMAT text, ENCODING 'UTF8')`,
+        // Emptied or made in this transaction: rows may be written frozen, which saves the server a second pass.
+        `COPY ${quoteTable(table)} ${columns}FROM STDIN (FORMAT text, FREEZE, ENCODING 'UTF8')`,
         text,
         signal,
       );
@@ -81,6 +79,7 @@ export class PostgresRestore implements DatabaseRestore {
       await restoreTriggers(this.#session, this.#silenced, signal);
       await this.#useSearchPath('DEFAULT', signal);
       await refreshMaterializedViews(this.#session, this.#oids, signal);
+      await this.#schema?.after(signal);
     });
   }
 
@@ -154,6 +153,7 @@ export class PostgresRestore implements DatabaseRestore {
 
   /** Late, since a table whose row security is forced cannot be read back by its owner. */
   async #bringBackRowSecurity(): Promise<void> {
+    await this.#schema?.late(NEVER);
     if (!this.#rowSecurityOutstanding) return;
     this.#rowSecurityOutstanding = false;
     await restoreForcedRowSecurity(this.#session, this.#silenced, NEVER);
