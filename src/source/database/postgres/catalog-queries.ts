@@ -1,5 +1,7 @@
 /** The questions asked of PostgreSQL's catalog. Names come as text, ids as text, booleans as booleans. */
 
+import type { Writing } from './live-table.ts';
+
 /** Schemas of applications: not the system's, not another session's temporary one. `n` is pg_namespace. */
 const USER_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 
@@ -42,12 +44,12 @@ export interface ColumnRow {
   nullable: boolean;
   hasDefault: boolean;
   generated: boolean;
-  plain: boolean;
+  writing: Writing;
   outputFunction: string;
   domainOf: string | null;
 }
 
-/** Columns of the tables `$1`, in order. Domains are followed down to the type beneath. */
+/** Columns of the tables `$1`, in order; `$2`: the server is older than version 14. Domains are followed down to the type beneath. */
 export const COLUMNS = `
 WITH RECURSIVE domain(oid, base) AS (
   SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
@@ -59,7 +61,16 @@ SELECT a.attrelid::text AS oid, a.attname::text AS name,
        NOT a.attnotnull AND own.typnotnull IS NOT TRUE AS nullable,
        a.attgenerated = '' AND (a.atthasdef OR a.attidentity <> '' OR own.typdefault IS NOT NULL) AS "hasDefault",
        a.attgenerated <> '' AS generated,
-       base.oid = ANY ('{bool,int2,int4,int8,numeric,float4,float8,text,varchar,bpchar,uuid,bytea}'::regtype[]) AS plain,
+       CASE WHEN base.oid = 'bool'::regtype THEN 'BOOLEAN'
+            WHEN base.oid = ANY ('{int2,int4,int8}'::regtype[]) THEN 'INTEGER'
+            -- Before version 14, and with a precision, numeric knows no infinity.
+            WHEN base.oid = 'numeric'::regtype AND (a.atttypmod <> -1 OR $2) THEN 'NUMBER_OR_NAN'
+            WHEN base.oid = ANY ('{numeric,float4,float8}'::regtype[]) THEN 'NUMBER_OR_WORD'
+            WHEN base.oid = ANY ('{date,time,timetz,timestamp,timestamptz,interval,uuid,oid,inet,cidr,macaddr,macaddr8,pg_lsn,xid,cid,tid,money}'::regtype[]) THEN 'SHORT_WORD'
+            WHEN base.oid = ANY ('{bit,varbit,_bool,_int2,_int4,_int8,_float4,_float8,_numeric,_oid,_uuid}'::regtype[]) THEN 'WORD'
+            WHEN base.oid = 'bytea'::regtype THEN 'BYTES'
+            WHEN base.oid = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'TEXT'
+            ELSE 'OTHER' END AS writing,
        pg_catalog.quote_ident(pn.nspname) || '.' || pg_catalog.quote_ident(p.proname) AS "outputFunction",
        CASE WHEN own.typtype = 'd' THEN pg_catalog.format_type(base.oid, -1) END AS "domainOf"
   FROM pg_catalog.pg_attribute a

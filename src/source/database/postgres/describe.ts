@@ -55,7 +55,9 @@ async function assemble(
   signal: AbortSignal,
 ): Promise<LiveTables> {
   const ids = rows.map((row) => row.oid);
-  const columns = group(await session.query<catalog.ColumnRow>(catalog.COLUMNS, [ids], signal));
+  const columns = group(
+    await session.query<catalog.ColumnRow>(catalog.COLUMNS, [ids, session.versionNumber < 140_000], signal),
+  );
   const primaryKeys = group(await session.query<catalog.PrimaryKeyRow>(catalog.PRIMARY_KEYS, [ids], signal));
   const foreignKeys = group(await session.query<catalog.ForeignKeyRow>(catalog.FOREIGN_KEYS, [ids], signal));
   const tables = new Map<string, LiveTable>();

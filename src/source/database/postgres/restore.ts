@@ -2,8 +2,9 @@
 import { HoldfastError } from '../../../errors.ts';
 import type { DatabaseRestore, RestoreTicket, SequenceState, TableToRestore } from '../../source.ts';
 import { toCopyText } from './copy-text.ts';
+import { exportStatement } from './export-statement.ts';
 import { dropKeys, restoreKeys } from './foreign-keys.ts';
-import { exportStatement, type LiveTable, onlyList } from './live-table.ts';
+import { type LiveTable, onlyList } from './live-table.ts';
 import { refreshMaterializedViews } from './materialized-views.ts';
 import { quoteName, quoteTable, tableKey, tableLabel } from './quote.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';

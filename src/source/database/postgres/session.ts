@@ -1,9 +1,9 @@
 /** One connection to PostgreSQL: pinned settings, cancellable statements, COPY both ways, a sure end. */
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
 import { abortError, HoldfastError, throwIfAborted } from '../../../errors.ts';
 import { clientConfig, mayFallBackToPlain, type PostgresAddress, tlsOptions } from './address.ts';
+import { CopyOut } from './copy-out.ts';
 import { feedCopy } from './feed-copy.ts';
 import { PINNED_SETTINGS } from './pinned-settings.ts';
 import { connectRefusal } from './refusal.ts';
@@ -214,22 +214,24 @@ export class PostgresSession {
   }
 
   /**
-   * What `COPY … TO STDOUT` sends. A caller that stops early ends the session.
+   * The row lines of `COPY (SELECT text) TO STDOUT (FORMAT binary)`, in large chunks. A caller that stops early
+   * ends the session.
    */
   async *copyOut(sql: string, signal: AbortSignal): AsyncGenerator<Buffer> {
     throwIfAborted(signal);
-    const stream = this.#client.query(copyTo(sql, { highWaterMark: 256 * 1024 }));
+    const copy = this.#client.query(new CopyOut(sql));
     const onAbort = () => {
-      stream.destroy(abortError(signal));
+      copy.handleError(abortError(signal));
       void this.kill();
     };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#busy += 1;
     let complete = false;
     try {
-      for await (const chunk of stream) {
-        // A Readable of bytes without an encoding yields Buffers.
-        yield chunk as Buffer;
+      for (;;) {
+        const chunk = await copy.next();
+        if (chunk === undefined) break;
+        yield chunk;
       }
       complete = true;
     } catch (error) {

@@ -10,7 +10,8 @@ import type {
   TableName,
 } from '../../source.ts';
 import { type LiveTables, readDescription } from './describe.ts';
-import { carriedColumns, exportStatement, onlyList } from './live-table.ts';
+import { exportStatement } from './export-statement.ts';
+import { carriedColumns, onlyList } from './live-table.ts';
 import { lockHolders } from './lock-holders.ts';
 import { quoteTable, tableKey, tableLabel } from './quote.ts';
 import { statementRefusal } from './refusal.ts';
