@@ -5,6 +5,7 @@
 import { HoldfastError } from '../../../errors.ts';
 import { type Cursor, copyString, MalformedRow, reserve } from './json-string.ts';
 import { copyLiteral, copyNested, putNull, skipString } from './json-value.ts';
+import { PlainRows } from './plain-rows.ts';
 
 const LINE_END = 0x0a;
 const TAB = 0x09;
@@ -14,6 +15,9 @@ const COMMA = 0x2c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const OPEN_ARRAY = 0x5b;
+
+/** Small chunks are gathered up to this many bytes before they are converted and sent. */
+const WORTH_CONVERTING = 128 * 1024;
 
 /** What is to be loaded. */
 export interface CopyTextOptions {
@@ -36,18 +40,22 @@ export async function* toCopyText(
 ): AsyncGenerator<Buffer> {
   const scanner = new RowScanner(options);
   let pending: Buffer[] = [];
+  let bytes = 0;
   for await (const chunk of rows) {
+    pending.push(chunk);
+    bytes += chunk.length;
     const last = chunk.lastIndexOf(LINE_END);
-    if (last === -1) {
-      pending.push(chunk);
-      continue;
-    }
-    const complete = chunk.subarray(0, last + 1);
-    yield scanner.convert(pending.length === 0 ? complete : Buffer.concat([...pending, complete]));
-    pending = last + 1 < chunk.length ? [chunk.subarray(last + 1)] : [];
+    if (last === -1 || bytes < WORTH_CONVERTING) continue;
+    const rest = chunk.subarray(last + 1);
+    const complete = pending.length === 1 ? chunk : Buffer.concat(pending);
+    yield scanner.convert(complete.subarray(0, complete.length - rest.length));
+    pending = rest.length > 0 ? [rest] : [];
+    bytes = rest.length;
   }
-  const rest = Buffer.concat(pending);
-  if (rest.length > 0) yield scanner.convert(Buffer.concat([rest, Buffer.from('\n')]));
+  const left = Buffer.concat(pending);
+  if (left.length > 0) {
+    yield scanner.convert(left.at(-1) === LINE_END ? left : Buffer.concat([left, Buffer.from('\n')]));
+  }
 }
 
 class RowScanner {
@@ -55,6 +63,7 @@ class RowScanner {
   /** `"name":` of each column as row_to_json and JSON.stringify write it. */
   readonly #keys: readonly Buffer[];
   readonly #cleared: readonly boolean[];
+  readonly #plain: PlainRows;
   readonly #index: ReadonlyMap<string, number>;
   /** Where each column's text begins and ends in the output; -1 while a row has not shown it. */
   readonly #starts: Int32Array;
@@ -65,6 +74,7 @@ class RowScanner {
     this.#options = options;
     this.#keys = options.columns.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
     this.#cleared = options.columns.map((name) => options.cleared.has(name));
+    this.#plain = new PlainRows(options.columns, options.cleared);
     this.#index = new Map(options.columns.map((name, n) => [name, n]));
     this.#starts = new Int32Array(options.columns.length);
     this.#ends = new Int32Array(options.columns.length);
@@ -74,7 +84,10 @@ class RowScanner {
   convert(input: Buffer): Buffer {
     const cursor: Cursor = { input, at: 0, output: Buffer.allocUnsafe(input.length + 64), length: 0 };
     try {
-      while (cursor.at < input.length) {
+      const mayBePlain = this.#plain.mayConvert(input);
+      for (;;) {
+        if (mayBePlain) this.#row += this.#plain.convert(cursor);
+        if (cursor.at === input.length) break;
         this.#row += 1;
         this.#convertRow(cursor);
       }

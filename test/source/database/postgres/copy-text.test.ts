@@ -39,6 +39,11 @@ describe('row lines turned into COPY text', () => {
     const value = fc.oneof(
       fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0')),
       fc.constant(null),
+      // Longer than what is looked at byte by byte, with something to escape far inside.
+      fc
+        .tuple(fc.string(), fc.constantFrom('\n', '\\', '"', '\t', '書', ''))
+        .map(([a, b]) => `${a}${'x'.repeat(60)}${b}${'y'.repeat(60)}${b}`)
+        .filter((text) => !text.includes('\0')),
       fc.constantFrom('\\N', '\\.', '\t', '\r\n', '"', '\u2028', '🎉'),
     );
     const row = fc.record({ 'a "quoted"\\ key': value, 書: value, z: value });
@@ -97,6 +102,9 @@ describe('row lines turned into COPY text', () => {
     ['a missing value', '{"a":}\n'],
     ['a bare word', '{"a":nil}\n'],
     ['a raw tab in a string', '{"a":"x\ty"}\n'],
+    ['a raw tab in a long string', `{"a":"${'x'.repeat(70)}\ty"}\n`],
+    ['a line end in a long string', `{"a":"${'x'.repeat(70)}\ny"}\n`],
+    ['a word that is cut off', '{"a":tru}\n'],
     ['NUL', '{"a":"\\u0000"}\n'],
     ['half a surrogate pair', '{"a":"\\ud800"}\n'],
     ['an unknown escape', '{"a":"\\x"}\n'],
