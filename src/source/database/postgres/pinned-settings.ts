@@ -25,4 +25,6 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   idle_session_timeout: '0',
   transaction_timeout: '0',
   client_min_messages: 'warning',
+  // From version 17 on, and only for a superuser: like other triggers they stay silent.
+  event_triggers: 'off',
 };

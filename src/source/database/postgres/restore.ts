@@ -6,13 +6,18 @@ import { exportStatement } from './export-statement.ts';
 import { dropKeys, restoreKeys } from './foreign-keys.ts';
 import { type LiveTable, onlyList } from './live-table.ts';
 import { refreshMaterializedViews } from './materialized-views.ts';
+import { peek } from './peek.ts';
 import { quoteName, quoteTable, tableKey, tableLabel } from './quote.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';
 import { findGround, type RestoreGround } from './restore-ground.ts';
 import type { SchemaApplication } from './schema/apply-schema.ts';
 import { setSequences } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
+import { dropIndexes, rebuildableIndexes, restoreIndexes, type SetAsideIndex } from './set-aside-indexes.ts';
 import { restoreForcedRowSecurity, restoreTriggers, type Silenced, silence } from './silence.ts';
+
+/** Tables with no more bytes of row lines than this keep their indexes: dropping and making them costs more. */
+const FEW_ROWS_BYTES = 256 * 1024;
 
 const NEVER = new AbortController().signal;
 
@@ -24,6 +29,8 @@ export class PostgresRestore implements DatabaseRestore {
   readonly #schema: SchemaApplication | undefined;
   #ground: RestoreGround;
   #oids: readonly string[];
+  #rebuildable: ReadonlyMap<string, readonly SetAsideIndex[]> = new Map();
+  readonly #setAside: SetAsideIndex[] = [];
   #silenced: Silenced = { triggers: [], forcedRowSecurity: [] };
   #rowSecurityOutstanding = false;
   #done = false;
@@ -46,6 +53,9 @@ export class PostgresRestore implements DatabaseRestore {
       }
       if (tables.length === 0) return;
       await dropKeys(this.#session, this.#ground.keys, signal);
+      if (this.#ground.request.schema === undefined) {
+        this.#rebuildable = await rebuildableIndexes(this.#session, this.#oids, signal);
+      }
       this.#silenced = await silence(this.#session, this.#oids, signal);
       this.#rowSecurityOutstanding = this.#silenced.forcedRowSecurity.length > 0;
       await this.#session.execute(`TRUNCATE TABLE ${onlyList([...tables].reverse())}`, signal);
@@ -54,21 +64,27 @@ export class PostgresRestore implements DatabaseRestore {
 
   async load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number> {
     const label = tableLabel(table);
-    this.#live(table);
+    const { oid } = this.#live(table);
     const cleared = this.#ground.request.clearedColumns
       .filter((entry) => tableKey(entry.table) === tableKey(table))
       .flatMap((entry) => entry.columns);
     const columns = table.columns.length === 0 ? '' : `(${table.columns.map(quoteName).join(', ')}) `;
-    const text = toCopyText(rows, { table: label, columns: table.columns, cleared: new Set(cleared) });
-    return await this.#telling(async () => {
-      await this.#useSearchPath('DEFAULT', signal);
-      return await this.#session.copyIn(
-        // Emptied or made in this transaction: rows may be written frozen, which saves the server a second pass.
-        `COPY ${quoteTable(table)} ${columns}FROM STDIN (FORMAT text, FREEZE, ENCODING 'UTF8')`,
-        text,
-        signal,
-      );
-    }, label);
+    const peeked = await peek(rows, FEW_ROWS_BYTES);
+    const text = toCopyText(peeked.all, { table: label, columns: table.columns, cleared: new Set(cleared) });
+    try {
+      return await this.#telling(async () => {
+        if (peeked.more) await this.#setIndexesAside(oid, signal);
+        await this.#useSearchPath('DEFAULT', signal);
+        return await this.#session.copyIn(
+          // Emptied or made in this transaction: rows may be written frozen, which saves the server a second pass.
+          `COPY ${quoteTable(table)} ${columns}FROM STDIN (FORMAT text, FREEZE, ENCODING 'UTF8')`,
+          text,
+          signal,
+        );
+      }, label);
+    } finally {
+      await peeked.close();
+    }
   }
 
   async finish(sequences: readonly SequenceState[], signal: AbortSignal): Promise<void> {
@@ -76,6 +92,7 @@ export class PostgresRestore implements DatabaseRestore {
       // Whatever was put off to COMMIT is checked now: ALTER TABLE refuses tables with checks outstanding.
       await this.#session.execute('SET CONSTRAINTS ALL IMMEDIATE', signal);
       await setSequences(this.#session, sequences, signal);
+      await restoreIndexes(this.#session, this.#setAside, signal);
       await restoreKeys(this.#session, this.#ground.keys, signal);
       await restoreTriggers(this.#session, this.#silenced, signal);
       await this.#useSearchPath('DEFAULT', signal);
@@ -142,6 +159,12 @@ export class PostgresRestore implements DatabaseRestore {
     const live = this.#ground.tables.get(tableKey(table));
     if (live === undefined) throw new Error(`${tableLabel(table)} is not part of this restore`);
     return live;
+  }
+
+  async #setIndexesAside(oid: string, signal: AbortSignal): Promise<void> {
+    const indexes = this.#rebuildable.get(oid) ?? [];
+    await dropIndexes(this.#session, indexes, signal);
+    this.#setAside.push(...indexes);
   }
 
   /**

@@ -116,11 +116,13 @@ export class PostgresSession {
 
   async #pin(signal: AbortSignal): Promise<void> {
     const settings = { ...PINNED_SETTINGS, lock_timeout: String(this.#options.lockTimeoutMs) };
-    // Joined with pg_settings, since not every version knows every setting.
+    // Joined with pg_settings, since not every version knows every setting, and not every user may set each.
     await this.query(
       `SELECT pg_catalog.set_config(s.name, v.value, false)
          FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS v(name, value)
-         JOIN pg_catalog.pg_settings s ON s.name = v.name`,
+         JOIN pg_catalog.pg_settings s ON s.name = v.name
+        WHERE s.context <> 'superuser'
+           OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)`,
       [Object.keys(settings), Object.values(settings)],
       signal,
     );
