@@ -6,7 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['module', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-server.ts'],
+    globalSetup: ['test/support/postgres-server.ts', 'test/support/mariadb-server.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

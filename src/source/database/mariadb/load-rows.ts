@@ -1,0 +1,93 @@
+/** Fills one new table from row lines, a batch a statement. */
+import { HoldfastError } from '../../../errors.ts';
+import { formOf, type LiveColumn } from './column-values.ts';
+import { toLoadText } from './load-text.ts';
+import { quoteName } from './names.ts';
+import { type MariadbSession, ROWS_FILE } from './session.ts';
+
+/** The driver takes a whole file into memory: a batch has so many bytes, or is one bigger row. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** What is to be loaded, and where. */
+export interface Load {
+  /** The table as people know it. */
+  readonly label: string;
+  /** The table to fill, quoted. */
+  readonly into: string;
+  readonly columns: readonly LiveColumn[];
+  readonly cleared: ReadonlySet<string>;
+}
+
+/**
+ * Loads the rows; returns how many the server took.
+ * @throws HoldfastError SCHEMA_MISMATCH, naming table and row, when one does not land as it is.
+ */
+export async function loadRows(
+  session: MariadbSession,
+  load: Load,
+  rows: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<number> {
+  const sql = loadStatement(load);
+  const batches = toLoadText(rows, {
+    table: load.label,
+    columns: load.columns.map((column) => ({ name: column.name, form: formOf(column) })),
+    cleared: load.cleared,
+    batchBytes: BATCH_BYTES,
+  });
+  let loaded = 0;
+  for await (const batch of batches) {
+    const effect = await session.loadFile(sql, batch.text, signal);
+    if (effect.warnings > 0 || effect.affectedRows !== batch.rows) {
+      throw await refusedRow(session, load.label, loaded, signal);
+    }
+    loaded += batch.rows;
+  }
+  return loaded;
+}
+
+/** With LOCAL the server makes warnings of errors and goes on: they are looked for after each batch. */
+function loadStatement({ into, columns }: Load): string {
+  const fields: string[] = [];
+  const assignments: string[] = [];
+  for (const [n, column] of columns.entries()) {
+    const name = quoteName(column.name);
+    if (formOf(column) !== 'TAGGED') {
+      fields.push(name);
+      continue;
+    }
+    const variable = `@holdfast_${n}`;
+    const charset = column.charset ?? 'utf8mb4';
+    fields.push(variable);
+    assignments.push(
+      `${name} = IF(LEFT(${variable}, 1) = 'T', CONVERT(SUBSTRING(${variable}, 2) USING ${charset}), CONVERT(UNHEX(SUBSTRING(${variable}, 2)) USING ${charset}))`,
+    );
+  }
+  const set = assignments.length === 0 ? '' : ` SET ${assignments.join(', ')}`;
+  return `LOAD DATA LOCAL INFILE '${ROWS_FILE}' INTO TABLE ${into} CHARACTER SET utf8mb4
+    FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'
+    (${fields.join(', ') || '@holdfast_none'})${set}`;
+}
+
+/** Says which row did not land, without its values; a key names the row and may be told. */
+async function refusedRow(
+  session: MariadbSession,
+  label: string,
+  before: number,
+  signal: AbortSignal,
+): Promise<HoldfastError> {
+  const [warning] = await session.query('SHOW WARNINGS LIMIT 1', signal);
+  const number = Number(warning?.[1] ?? 0);
+  const message = warning?.[2] ?? '';
+  const row = / at row (\d+)/.exec(message)?.[1];
+  const column = /for column (?:.*\.)?[`']([^`']+)[`']/.exec(message)?.[1];
+  const place =
+    row === undefined ? `A row of table ${label}` : `Row ${before + Number(row)} of table ${label}`;
+  const what =
+    number === 1062
+      ? `: ${message}`
+      : `${column === undefined ? '' : `, column "${column}"`}: the database does not take it (error ${number})`;
+  return new HoldfastError('SCHEMA_MISMATCH', `${place}${what}.`, {
+    hint: 'The rules of the table have changed since the backup, or the bundle was edited.',
+  });
+}

@@ -1,0 +1,145 @@
+/** Works out which tables a restore makes, how, and what has to be done once they are in their places. */
+import { HoldfastError } from '../../../errors.ts';
+import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../source.ts';
+import { type KeyDefinition, parseForeignKey } from './create-statement.ts';
+import { quoteName } from './names.ts';
+
+/** A table to be made beside the one it will replace. */
+export interface PlannedTable {
+  /** Numbers the names of the new and the old table. */
+  readonly n: number;
+  readonly name: string;
+  /** A table of this name is there now. */
+  readonly exists: boolean;
+  readonly create: string;
+  /** `ADD KEY …, ADD …`; undefined when there are none. */
+  readonly indexes: string | undefined;
+  readonly foreignKeys: readonly KeyDefinition[];
+}
+
+/** A table that stays, and is tied to replaced ones by foreign keys. */
+export interface Neighbour {
+  readonly n: number;
+  readonly name: string;
+  /** Its keys to tables that are replaced; none when it is only pointed to. */
+  readonly foreignKeys: readonly KeyDefinition[];
+}
+
+/** Everything a restore will do. */
+export interface RestoreTables {
+  readonly planned: readonly PlannedTable[];
+  readonly neighbours: readonly Neighbour[];
+  /** Statements that run before the tables are made: sequences. */
+  readonly prelude: readonly SchemaStatement[];
+  /** Statements that run after the swap, apart from foreign keys: routines, views, triggers, events. */
+  readonly epilogue: readonly SchemaStatement[];
+}
+
+/**
+ * Plans a restore.
+ * @param live The script of the database as it stands.
+ * @param triggers The statements that make the triggers of the requested tables again.
+ * @throws HoldfastError SCHEMA_MISMATCH when a table of the request is neither there nor made.
+ */
+export function planTables(
+  request: DatabaseRestoreRequest,
+  live: SchemaScript,
+  triggers: readonly SchemaStatement[],
+): RestoreTables {
+  const script = request.schema?.script ?? live;
+  const standing = new Set(namesOf(live, 'TABLE'));
+  const wanted =
+    request.schema === undefined
+      ? request.tables.map((table) => table.name)
+      : namesOf(request.schema.script, 'TABLE');
+  const creates = byName(script.before, 'TABLE');
+  for (const table of request.tables) {
+    if (table.schema !== null || !creates.has(table.name)) throw missing(table.name);
+  }
+  const indexes = byName(script.after, 'INDEX');
+  const keys = foreignKeysOf(script);
+  const planned = wanted.map(
+    (name, n): PlannedTable => ({
+      n,
+      name,
+      exists: standing.has(name),
+      create: creates.get(name)?.sql ?? '',
+      indexes: indexes.get(name)?.sql.replace(/^ALTER TABLE `(?:[^`]|``)+`\s+/s, ''),
+      foreignKeys: keys.get(name) ?? [],
+    }),
+  );
+  const others = ['TABLE', 'INDEX', 'FOREIGN KEY'];
+  const isOther = ({ object }: SchemaStatement) => !others.some((kind) => object.startsWith(`${kind} `));
+  return {
+    planned,
+    neighbours: neighboursOf(planned, foreignKeysOf(live), standing),
+    prelude: request.schema === undefined ? [] : script.before.filter(isOther),
+    epilogue: request.schema === undefined ? triggers : script.after.filter(isOther),
+  };
+}
+
+/** `DROP … IF EXISTS` for what a statement makes; undefined for settings. */
+export function dropOf(object: string): string | undefined {
+  const match = /^(TRIGGER|VIEW|FUNCTION|PROCEDURE|EVENT|SEQUENCE) (.*)$/s.exec(object);
+  return match === null ? undefined : `DROP ${match[1]} IF EXISTS ${quoteName(match[2] ?? '')}`;
+}
+
+function neighboursOf(
+  planned: readonly PlannedTable[],
+  liveKeys: ReadonlyMap<string, readonly KeyDefinition[]>,
+  standing: ReadonlySet<string>,
+): Neighbour[] {
+  const replaced = new Set(planned.map((table) => table.name));
+  const neighbours = new Map<string, KeyDefinition[]>();
+  for (const [name, keys] of liveKeys) {
+    if (replaced.has(name)) continue;
+    const pointing = keys.filter((key) => key.schema === null && replaced.has(key.table));
+    if (pointing.length > 0) neighbours.set(name, pointing);
+  }
+  for (const { foreignKeys } of planned) {
+    for (const key of foreignKeys) {
+      const outside = key.schema === null && !replaced.has(key.table);
+      if (!outside) continue;
+      if (!standing.has(key.table)) {
+        throw new HoldfastError(
+          'SCHEMA_MISMATCH',
+          `Foreign key ${key.name} points to table ${key.table}, which is neither there nor restored.`,
+          { hint: 'Restore that table too.' },
+        );
+      }
+      if (!neighbours.has(key.table)) neighbours.set(key.table, []);
+    }
+  }
+  return [...neighbours].map(([name, foreignKeys], n) => ({ n: planned.length + n, name, foreignKeys }));
+}
+
+function foreignKeysOf(script: SchemaScript): ReadonlyMap<string, KeyDefinition[]> {
+  const keys = new Map<string, KeyDefinition[]>();
+  for (const { object, sql } of script.after) {
+    if (!object.startsWith('FOREIGN KEY ')) continue;
+    const key = parseForeignKey(sql.replace(/^ALTER TABLE `(?:[^`]|``)+` ADD /s, ''));
+    if (key === undefined)
+      throw new HoldfastError('SCHEMA_MISMATCH', `The statement of ${object} is malformed.`);
+    const name = object.slice('FOREIGN KEY '.length);
+    keys.set(name, [...(keys.get(name) ?? []), key]);
+  }
+  return keys;
+}
+
+function namesOf(script: SchemaScript, kind: string): string[] {
+  return [...byName(script.before, kind).keys()];
+}
+
+function byName(statements: readonly SchemaStatement[], kind: string): ReadonlyMap<string, SchemaStatement> {
+  return new Map(
+    statements
+      .filter(({ object }) => object.startsWith(`${kind} `))
+      .map((statement) => [statement.object.slice(kind.length + 1), statement]),
+  );
+}
+
+function missing(name: string): HoldfastError {
+  return new HoldfastError('SCHEMA_MISMATCH', `Table ${name} is not in the database.`, {
+    hint: 'Bring the structure of the database to that of the backup first, or leave the table out.',
+  });
+}

@@ -1,0 +1,273 @@
+/** Replaces tables: new ones are filled beside the old, then one RENAME puts all of them in their places. */
+import { HoldfastError } from '../../../errors.ts';
+import type {
+  DatabaseRestore,
+  DatabaseRestoreRequest,
+  RestoreTicket,
+  SequenceState,
+  TableToRestore,
+} from '../../source.ts';
+import type { LiveColumn } from './column-values.ts';
+import { renameCreateTable } from './create-statement.ts';
+import { readColumns } from './describe.ts';
+import { exportRows } from './export-rows.ts';
+import { checkKey, type KeyCheck } from './foreign-key-check.ts';
+import { guardTable } from './guards.ts';
+import { createJournal, finishSwap, note, type Step, takeBack } from './journal.ts';
+import { loadRows } from './load-rows.ts';
+import { quoteName, type RestoreNames, tableKey, tableLabel } from './names.ts';
+import { serverIdentity } from './outcome.ts';
+import { isConnectionLoss, statementRefusal } from './refusal.ts';
+import { dropOf, type PlannedTable, type RestoreTables } from './restore-tables.ts';
+import { restartSequence, setCounter } from './sequences.ts';
+import type { MariadbSession } from './session.ts';
+
+const NEVER = new AbortController().signal;
+
+/** What {@link beginRestore} found out. */
+export interface RestoreGround {
+  readonly request: DatabaseRestoreRequest;
+  readonly names: RestoreNames;
+  readonly tables: RestoreTables;
+  /** Sequence objects that are there. */
+  readonly sequences: readonly string[];
+}
+
+/** Made by `beginRestore`, with the tables to be replaced locked by `locker`. */
+export class MariadbRestore implements DatabaseRestore {
+  readonly concurrentLoads = 1;
+  readonly #worker: MariadbSession;
+  readonly #locker: MariadbSession;
+  readonly #ground: RestoreGround;
+  #columns: ReadonlyMap<string, readonly LiveColumn[]> = new Map();
+  #began = false;
+  #swapTried = false;
+  #done = false;
+
+  constructor(worker: MariadbSession, locker: MariadbSession, ground: RestoreGround) {
+    this.#worker = worker;
+    this.#locker = locker;
+    this.#ground = ground;
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    const { names, tables, sequences } = this.#ground;
+    await this.#telling(async () => {
+      this.#began = true;
+      await createJournal(this.#worker, names, signal);
+      for (const { object, sql } of tables.prelude) {
+        const name = object.slice('SEQUENCE '.length);
+        if (sequences.includes(name)) continue;
+        const drop = dropOf(object);
+        if (drop !== undefined) await note(this.#worker, names, [{ kind: 'UNDO', sql: drop }], signal);
+        await this.#worker.execute(sql, signal);
+      }
+      for (const table of tables.planned) {
+        await this.#worker.execute(renameCreateTable(table.create, quoteName(names.fresh(table.n))), signal);
+      }
+      this.#columns = await readColumns(this.#worker, signal);
+      for (const table of this.#ground.request.tables) this.#columnsOf(table);
+    });
+  }
+
+  async load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number> {
+    const planned = this.#planned(table);
+    const label = tableLabel(table);
+    const into = quoteName(this.#ground.names.fresh(planned.n));
+    const cleared = this.#ground.request.clearedColumns
+      .filter((entry) => tableKey(entry.table) === tableKey(table))
+      .flatMap((entry) => entry.columns);
+    return await this.#telling(async () => {
+      const load = { label, into, columns: this.#columnsOf(table), cleared: new Set(cleared) };
+      return await loadRows(this.#worker, load, rows, signal);
+    }, label);
+  }
+
+  async finish(sequences: readonly SequenceState[], signal: AbortSignal): Promise<void> {
+    const { names, tables } = this.#ground;
+    for (const table of tables.planned) {
+      if (table.indexes === undefined) continue;
+      const sql = `ALTER TABLE ${quoteName(names.fresh(table.n))} ${table.indexes}`;
+      await this.#telling(() => this.#worker.execute(sql, signal), table.name);
+    }
+    await this.#telling(async () => {
+      const steps = await this.#setSequences(sequences, signal);
+      for (const check of this.#keyChecks(false)) await checkKey(this.#worker, check, signal);
+      await note(this.#worker, names, [...this.#afterSwap(), ...steps], signal);
+    });
+  }
+
+  async *readRows(table: TableToRestore, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const label = tableLabel(table);
+    const from = quoteName(this.#ground.names.fresh(this.#planned(table).n));
+    try {
+      yield* exportRows(this.#worker, from, label, this.#columnsOf(table), signal);
+    } catch (error) {
+      throw statementRefusal(error, { table: label });
+    }
+  }
+
+  async ticket(): Promise<RestoreTicket> {
+    return await this.#telling(async () => ({
+      restoreId: this.#ground.request.restoreId,
+      database: this.#worker.database,
+      server: await serverIdentity(this.#worker, NEVER),
+    }));
+  }
+
+  async commit(): Promise<void> {
+    const { names, tables } = this.#ground;
+    try {
+      // The locker guards what it has locked; a table nobody has locked is guarded by the worker.
+      for (const { name, n, exists } of tables.planned) {
+        if (exists) await guardTable(this.#locker, names, name, 2 * n, NEVER);
+        await guardTable(this.#worker, names, names.fresh(n), 2 * n + 1, NEVER);
+      }
+      for (const { name, n } of tables.neighbours) await guardTable(this.#worker, names, name, 2 * n, NEVER);
+      // Tables that are not replaced were not locked: their keys are looked at again now that nobody can write.
+      for (const check of this.#keyChecks(true)) await checkKey(this.#worker, check, NEVER);
+      await this.#locker.end();
+      this.#swapTried = true;
+      await this.#worker.execute(this.#swapStatement(), NEVER);
+      await finishSwap(this.#worker, names, NEVER);
+    } catch (error) {
+      if (this.#worker.lost || isConnectionLoss(error)) {
+        throw new HoldfastError('SOURCE_UNREACHABLE', 'The connection broke while the tables were swapped.', {
+          hint: 'Whether the restore took effect is found out as soon as the server answers again.',
+          cause: error,
+        });
+      }
+      throw statementRefusal(error, { restoring: true });
+    }
+    this.#done = true;
+    await this.#worker.end();
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#done) return;
+    this.#done = true;
+    await this.#locker.kill();
+    try {
+      // Once the swap was tried only the database knows what to do: outcome() asks it.
+      if (this.#began && !this.#swapTried) await this.#takeBack();
+    } catch {
+      // The server is out of reach: outcome() or sweep() find what is left.
+    }
+    await this.#worker.end();
+  }
+
+  async #takeBack(): Promise<void> {
+    if (!this.#worker.lost) {
+      await takeBack(this.#worker, this.#ground.names, NEVER);
+      return;
+    }
+    await this.#worker.kill();
+    const other = await this.#worker.reopen(NEVER);
+    try {
+      await takeBack(other, this.#ground.names, NEVER);
+    } finally {
+      await other.end();
+    }
+  }
+
+  #planned(table: TableToRestore): PlannedTable {
+    const planned = this.#ground.tables.planned.find(
+      ({ name }) => table.schema === null && name === table.name,
+    );
+    if (planned === undefined) throw new Error(`${tableLabel(table)} is not part of this restore`);
+    return planned;
+  }
+
+  /** The columns of the new table that the rows hold, in the order of the rows. */
+  #columnsOf(table: TableToRestore): readonly LiveColumn[] {
+    const made = this.#columns.get(this.#ground.names.fresh(this.#planned(table).n)) ?? [];
+    return table.columns.map((name) => {
+      const column = made.find((candidate) => candidate.name === name && !candidate.generated);
+      if (column !== undefined) return column;
+      throw new HoldfastError(
+        'SCHEMA_MISMATCH',
+        `Table ${tableLabel(table)} has no column ${name} to fill.`,
+        {
+          hint: 'Bring the structure of the database to that of the backup first.',
+        },
+      );
+    });
+  }
+
+  /** Counters at once, in the new tables; sequence objects after the swap. */
+  async #setSequences(states: readonly SequenceState[], signal: AbortSignal): Promise<Step[]> {
+    const { names, tables, sequences } = this.#ground;
+    const made = tables.prelude.map(({ object }) => object);
+    const steps: Step[] = [];
+    for (const state of states) {
+      const table = tables.planned.find(({ name }) => name === state.name);
+      if (table !== undefined) {
+        await this.#worker.execute(setCounter(state, quoteName(names.fresh(table.n))), signal);
+      } else if (sequences.includes(state.name) || made.includes(`SEQUENCE ${state.name}`)) {
+        steps.push({ kind: 'AFTER', sql: restartSequence(state) });
+      } else {
+        throw new HoldfastError('SCHEMA_MISMATCH', `Sequence ${state.name} is not in the database.`, {
+          hint: 'Bring the structure of the database to that of the backup first.',
+        });
+      }
+    }
+    return steps;
+  }
+
+  #keyChecks(neighboursOnly: boolean): KeyCheck[] {
+    const { names, tables } = this.#ground;
+    const fresh = new Map(tables.planned.map(({ name, n }) => [name, quoteName(names.fresh(n))]));
+    const within = tables.planned.flatMap(({ name, foreignKeys }) =>
+      foreignKeys.map((key): KeyCheck => {
+        const parent = key.schema === null ? fresh.get(key.table) : undefined;
+        const outside = `${key.schema === null ? '' : `${quoteName(key.schema)}.`}${quoteName(key.table)}`;
+        return { key, label: name, child: fresh.get(name) ?? '', parent: parent ?? outside };
+      }),
+    );
+    const from = tables.neighbours.flatMap(({ name, foreignKeys }) =>
+      foreignKeys.map(
+        (key): KeyCheck => ({ key, label: name, child: quoteName(name), parent: fresh.get(key.table) ?? '' }),
+      ),
+    );
+    const inner = new Set(fresh.values());
+    return [...within.filter(({ parent }) => !neighboursOnly || !inner.has(parent)), ...from];
+  }
+
+  #afterSwap(): Step[] {
+    const { request, tables } = this.#ground;
+    const after = (sql: string): Step => ({ kind: 'AFTER', sql });
+    const replacing = request.schema?.mode !== 'CREATE';
+    return [
+      // A foreign key follows a table that is renamed: those of tables that stay now point to the old ones.
+      ...tables.neighbours.flatMap(({ name, foreignKeys }) =>
+        foreignKeys.map((key) =>
+          after(`ALTER TABLE ${quoteName(name)} DROP FOREIGN KEY ${quoteName(key.name)}`),
+        ),
+      ),
+      ...[...tables.planned, ...tables.neighbours].flatMap(({ name, foreignKeys }) =>
+        foreignKeys.map((key) => after(`ALTER TABLE ${quoteName(name)} ADD ${key.sql}`)),
+      ),
+      ...tables.epilogue.flatMap(({ object, sql }) => {
+        const drop = replacing ? dropOf(object) : undefined;
+        return [...(drop === undefined ? [] : [after(drop)]), after(sql)];
+      }),
+    ];
+  }
+
+  #swapStatement(): string {
+    const { names, tables } = this.#ground;
+    const moves = tables.planned.flatMap(({ name, n, exists }) => [
+      ...(exists ? [`${quoteName(name)} TO ${quoteName(names.old(n))}`] : []),
+      `${quoteName(names.fresh(n))} TO ${quoteName(name)}`,
+    ]);
+    return `RENAME TABLE ${[...moves, `${quoteName(names.journal)} TO ${quoteName(names.swapped)}`].join(', ')}`;
+  }
+
+  async #telling<T>(work: () => Promise<T>, table?: string): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw statementRefusal(error, { restoring: true, ...(table === undefined ? {} : { table }) });
+    }
+  }
+}
