@@ -17,6 +17,7 @@ import { HoldfastError } from './errors.ts';
 import { RecordEventHub } from './events/record-event-hub.ts';
 import { processIdentity } from './process-identity.ts';
 import { createServer } from './server/http.ts';
+import { openMariadb } from './source/database/mariadb/mariadb.ts';
 import { openPostgres } from './source/database/postgres/postgres.ts';
 import { openSqlite } from './source/database/sqlite/sqlite.ts';
 import { openFileTrees } from './source/files/file-trees.ts';
@@ -140,7 +141,14 @@ async function startParts(
 }
 
 function openDatabase(settings: DatabaseSettings): Database {
-  return settings.kind === 'SQLITE' ? openSqlite(settings.path) : openPostgres(settings.url);
+  switch (settings.kind) {
+    case 'SQLITE':
+      return openSqlite(settings.path);
+    case 'POSTGRESQL':
+      return openPostgres(settings.url);
+    case 'MARIADB':
+      return openMariadb(settings.url);
+  }
 }
 
 async function makeDirectories(config: Config): Promise<EngineDirectories> {

@@ -15,10 +15,11 @@ function placeOfUrl(id: string): SecretPlace {
 function databaseLabel(database: DatabaseSettings | null): string | null {
   if (database === null) return null;
   if (database.kind === 'SQLITE') return database.path;
-  if (!URL.canParse(database.url)) return 'PostgreSQL';
+  const [product, port] = database.kind === 'MARIADB' ? ['MariaDB', '3306'] : ['PostgreSQL', '5432'];
+  if (!URL.canParse(database.url)) return product;
   const url = new URL(database.url);
   const host = url.hostname || (url.searchParams.get('host') ?? 'localhost');
-  return `${host}:${url.port || '5432'}${url.pathname}`;
+  return `${host}:${url.port || port}${url.pathname}`;
 }
 
 function databaseSettings(row: Source, secrets: Secrets): DatabaseSettings | null {
@@ -29,8 +30,9 @@ function databaseSettings(row: Source, secrets: Secrets): DatabaseSettings | nul
       if (row.databaseLabel === null) throw new Error(`Source ${row.id} has lost the path of its database.`);
       return { kind: 'SQLITE', path: row.databaseLabel };
     case 'POSTGRESQL':
+    case 'MARIADB':
       if (row.databaseSecret === null) throw new Error(`Source ${row.id} has lost its connection string.`);
-      return { kind: 'POSTGRESQL', url: secrets.open(row.databaseSecret, placeOfUrl(row.id)) };
+      return { kind: row.databaseKind, url: secrets.open(row.databaseSecret, placeOfUrl(row.id)) };
   }
 }
 
@@ -65,9 +67,8 @@ function toColumns(definition: SourceDefinition) {
 }
 
 function sealedUrl(definition: SourceDefinition, id: string, secrets: Secrets): string | null {
-  return definition.database?.kind === 'POSTGRESQL'
-    ? secrets.seal(definition.database.url, placeOfUrl(id))
-    : null;
+  const { database } = definition;
+  return database === null || database.kind === 'SQLITE' ? null : secrets.seal(database.url, placeOfUrl(id));
 }
 
 function nameTaken(name: string, cause: unknown): HoldfastError {

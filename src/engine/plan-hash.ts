@@ -71,9 +71,10 @@ async function placesOf(
 async function addressOf(parts: EngineParts, settings: DatabaseSettings): Promise<unknown[]> {
   if (settings.kind === 'SQLITE') return [settings.kind, await parts.trees.realPath(settings.path)];
   const url = new URL(settings.url);
-  const parameters = ['host', 'port', 'dbname'].map((name) => url.searchParams.get(name));
+  const parameters = ['host', 'port', 'dbname', 'socket'].map((name) => url.searchParams.get(name));
   // Without a name the database is the one that is named like the user.
   const named = url.pathname.length > 1 || url.searchParams.has('dbname');
   const user = named ? null : [url.username, url.searchParams.get('user')];
-  return [settings.kind, url.hostname, url.port || '5432', url.pathname, parameters, user];
+  const port = url.port || (settings.kind === 'MARIADB' ? '3306' : '5432');
+  return [settings.kind, url.hostname, port, url.pathname, parameters, user];
 }

@@ -16,6 +16,7 @@ export const DatabaseKindEnum = builder.enumType('DatabaseKind', {
   values: {
     SQLITE: { description: 'An SQLite file.' },
     POSTGRESQL: { description: 'A PostgreSQL database.' },
+    MARIADB: { description: 'A MariaDB or MySQL database.' },
   } as const,
 });
 

@@ -42,12 +42,25 @@ const PostgresqlInput = builder.inputType('PostgresqlInput', {
   }),
 });
 
+const MariadbInput = builder.inputType('MariadbInput', {
+  description: 'A MariaDB database (10.6 or newer), or a MySQL one (8.0 or newer, untested).',
+  fields: (t) => ({
+    url: t.string({
+      required: true,
+      description:
+        'The connection string: mariadb://user:password@host:port/database. Kept encrypted and never shown again.',
+      validate: path,
+    }),
+  }),
+});
+
 const SourceDatabaseInput = builder.inputType('SourceDatabaseInput', {
   description: 'The database of a source: exactly one of these.',
   isOneOf: true,
   fields: (t) => ({
     sqlite: t.field({ type: SqliteInput, description: 'An SQLite file.' }),
     postgresql: t.field({ type: PostgresqlInput, description: 'A PostgreSQL database.' }),
+    mariadb: t.field({ type: MariadbInput, description: 'A MariaDB or MySQL database.' }),
   }),
 });
 
@@ -132,9 +145,14 @@ export function sourcePartsOf(
 function databaseOf(input: typeof SourceDatabaseInput.$inferInput): DatabaseSettings {
   if (input.sqlite) return { kind: 'SQLITE', path: input.sqlite.path };
   if (input.postgresql) return { kind: 'POSTGRESQL', url: input.postgresql.url };
-  throw new HoldfastError('INVALID_INPUT', 'database: exactly one of sqlite and postgresql is needed.', {
-    field: 'database',
-  });
+  if (input.mariadb) return { kind: 'MARIADB', url: input.mariadb.url };
+  throw new HoldfastError(
+    'INVALID_INPUT',
+    'database: exactly one of sqlite, postgresql and mariadb is needed.',
+    {
+      field: 'database',
+    },
+  );
 }
 
 function fileTreeOf(input: typeof FileTreeInput.$inferInput): FileTree {

@@ -105,6 +105,8 @@ export type CreateSourceInput = {
 
 /** The kinds of database a source can have. */
 export type DatabaseKind =
+  /** A MariaDB or MySQL database. */
+  | 'MARIADB'
   /** A PostgreSQL database. */
   | 'POSTGRESQL'
   /** An SQLite file. */
@@ -210,6 +212,12 @@ export type ImportBackupInput = {
   sourceId?: string | null | undefined;
   /** The id that POST /upload answered. */
   uploadId: string;
+};
+
+/** A MariaDB database (10.6 or newer), or a MySQL one (8.0 or newer, untested). */
+export type MariadbInput = {
+  /** The connection string: mariadb://user:password@host:port/database. Kept encrypted and never shown again. */
+  url: string;
 };
 
 /** What to do when the structure of the target is not the bundle's. An empty target gets the bundle's structure whatever is said. */
@@ -466,9 +474,11 @@ export type SelectionInput = {
 
 /** The database of a source: exactly one of these. */
 export type SourceDatabaseInput =
-  {   /** A PostgreSQL database. */
+  {   /** A MariaDB or MySQL database. */
+  mariadb: MariadbInput; postgresql?: never; sqlite?: never; }
+  |  { mariadb?: never;   /** A PostgreSQL database. */
   postgresql: PostgresqlInput; sqlite?: never; }
-  |  { postgresql?: never;   /** An SQLite file. */
+  |  { mariadb?: never; postgresql?: never;   /** An SQLite file. */
   sqlite: SqliteInput; };
 
 /** Which sources to list. Conditions are joined by AND. */
