@@ -12,9 +12,9 @@ export interface LiveColumn extends Column {
 
 /**
  * What a value looks like in a row line. NUMBER: digits as the server prints them. TEXT: a string. HEX: a string of
- * hexadecimal digits, two a byte. TAGGED: a string, or `{"$hex":"…"}` for text that Unicode cannot tell apart.
+ * hexadecimal digits, two a byte. ENUM: a label, or 0 for the error value. TAGGED: a string, or `{"$hex":"…"}` for text that Unicode cannot tell apart.
  */
-export type ValueForm = 'NUMBER' | 'TEXT' | 'HEX' | 'TAGGED';
+export type ValueForm = 'NUMBER' | 'TEXT' | 'HEX' | 'ENUM' | 'TAGGED';
 
 const NUMBERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'float', 'double']);
 const BINARY = new Set([
@@ -55,8 +55,9 @@ export function formOf(column: LiveColumn): ValueForm {
   const { baseType, charset } = column;
   if (NUMBERS.has(baseType)) return 'NUMBER';
   if (BINARY.has(baseType) || GEOMETRY.has(baseType)) return 'HEX';
+  if (baseType === 'enum') return 'ENUM';
   if (charset === null || UNICODE_SAFE.has(charset) || baseType === 'json') return 'TEXT';
-  return baseType === 'enum' || baseType === 'set' ? 'TEXT' : 'TAGGED';
+  return baseType === 'set' ? 'TEXT' : 'TAGGED';
 }
 
 /** True when the value is sent as it is, and this host writes the JSON. */
@@ -102,11 +103,10 @@ function jsonOfValue(column: LiveColumn): string {
         : `CONCAT('"', HEX(${name}), '"')`;
     case 'TAGGED':
       return `IF(${survivesUnicode(column)}, JSON_QUOTE(${inUnicode(column)}), CONCAT('{"$hex":"', HEX(${name}), '"}'))`;
+    case 'ENUM':
+      // Number 0 is the empty text that a lax server once put in the place of a wrong one.
+      return `IF(${name} + 0 = 0, '0', JSON_QUOTE(${inUnicode(column)}))`;
     case 'TEXT':
-      if (column.baseType === 'enum') {
-        // Number 0 is the empty text that a lax server once put in the place of a wrong one.
-        return `IF(${name} + 0 = 0, '0', JSON_QUOTE(${inUnicode(column)}))`;
-      }
       return column.charset === null ? `CONCAT('"', ${name}, '"')` : `JSON_QUOTE(${inUnicode(column)})`;
   }
 }

@@ -97,7 +97,7 @@ function piecesOf(columns: readonly LiveColumn[]): Piece[] {
     if (isSentRaw(column)) {
       flush();
       const form = formOf(column);
-      if (form === 'NUMBER') throw new Error(`numbers are never sent raw (${column.name})`);
+      if (form === 'NUMBER' || form === 'ENUM') throw new Error(`${column.name} is never sent raw`);
       pieces.push({
         expression: rawExpression(column),
         columns: column.name,

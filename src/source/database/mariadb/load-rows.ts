@@ -8,6 +8,9 @@ import { type MariadbSession, ROWS_FILE } from './session.ts';
 /** The driver takes a whole file into memory: a batch has so many bytes, or is one bigger row. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
+/** The protocol counts warnings up to this number. */
+const MOST_WARNINGS = 65_535;
+
 /** What is to be loaded, and where. */
 export interface Load {
   /** The table as people know it. */
@@ -38,7 +41,10 @@ export async function loadRows(
   let loaded = 0;
   for await (const batch of batches) {
     const effect = await session.loadFile(sql, batch.text, signal);
-    if (effect.warnings > 0 || effect.affectedRows !== batch.rows) {
+    if (
+      effect.warnings !== Math.min(batch.withoutLabel, MOST_WARNINGS) ||
+      effect.affectedRows !== batch.rows
+    ) {
       throw await refusedRow(session, load.label, loaded, signal);
     }
     loaded += batch.rows;
@@ -76,7 +82,10 @@ async function refusedRow(
   before: number,
   signal: AbortSignal,
 ): Promise<HoldfastError> {
-  const [warning] = await session.query('SHOW WARNINGS LIMIT 1', signal);
+  const [warning] = (await session.query('SHOW WARNINGS', signal)).sort(
+    // An ENUM without a label (1265) may be meant.
+    ([, one], [, other]) => Number(one === '1265') - Number(other === '1265'),
+  );
   const number = Number(warning?.[1] ?? 0);
   const message = warning?.[2] ?? '';
   const row = / at row (\d+)/.exec(message)?.[1];

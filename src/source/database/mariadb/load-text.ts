@@ -25,6 +25,8 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const TEXT_TAG = 0x54;
 const HEX_TAG = 0x58;
+/** No label of an ENUM: the server says so, and stores its error value. */
+const NO_LABEL = Buffer.from('(no label)');
 const HEX_KEY = Buffer.from('{"$hex":"');
 
 /** What is to be loaded. */
@@ -43,6 +45,8 @@ export interface LoadTextOptions {
 export interface Batch {
   readonly text: Buffer;
   readonly rows: number;
+  /** So many times the server has to say that an ENUM has no such label. */
+  readonly withoutLabel: number;
 }
 
 /**
@@ -58,7 +62,13 @@ export async function* toLoadText(
   let pending: Buffer[] = [];
   let texts: Buffer[] = [];
   let bytes = 0;
-  let count = 0;
+  const take = (): Batch => {
+    const batch = { text: Buffer.concat(texts), rows: scanner.row, withoutLabel: scanner.withoutLabel };
+    texts = [];
+    bytes = 0;
+    scanner.beginBatch();
+    return batch;
+  };
   for await (const chunk of rows) {
     const last = chunk.lastIndexOf(LINE_END);
     if (last === -1) {
@@ -66,25 +76,15 @@ export async function* toLoadText(
       continue;
     }
     const complete = chunk.subarray(0, last + 1);
-    const before = scanner.row;
     const text = scanner.convert(pending.length === 0 ? complete : Buffer.concat([...pending, complete]));
     pending = last + 1 < chunk.length ? [chunk.subarray(last + 1)] : [];
     texts.push(text);
     bytes += text.length;
-    count += scanner.row - before;
-    if (bytes < options.batchBytes) continue;
-    yield { text: Buffer.concat(texts), rows: count };
-    texts = [];
-    bytes = 0;
-    count = 0;
+    if (bytes >= options.batchBytes) yield take();
   }
   const rest = Buffer.concat(pending);
-  if (rest.length > 0) {
-    const before = scanner.row;
-    texts.push(scanner.convert(Buffer.concat([rest, Buffer.from('\n')])));
-    count += scanner.row - before;
-  }
-  if (count > 0) yield { text: Buffer.concat(texts), rows: count };
+  if (rest.length > 0) texts.push(scanner.convert(Buffer.concat([rest, Buffer.from('\n')])));
+  if (scanner.row > 0) yield take();
 }
 
 class RowScanner {
@@ -96,7 +96,11 @@ class RowScanner {
   /** Where each column's text begins and ends in the output; -1 while a row has not shown it. */
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
+  /** Rows of batches before this one. */
+  #before = 0;
+  /** Rows of this batch. */
   row = 0;
+  withoutLabel = 0;
 
   constructor(options: LoadTextOptions) {
     const { columns } = options;
@@ -106,6 +110,12 @@ class RowScanner {
     this.#index = new Map(columns.map(({ name }, n) => [name, n]));
     this.#starts = new Int32Array(columns.length);
     this.#ends = new Int32Array(columns.length);
+  }
+
+  beginBatch(): void {
+    this.#before += this.row;
+    this.row = 0;
+    this.withoutLabel = 0;
   }
 
   /** Converts whole lines. */
@@ -120,7 +130,7 @@ class RowScanner {
       if (!(error instanceof MalformedRow)) throw error;
       throw new HoldfastError(
         'INVALID_CHECKSUM',
-        `Row ${this.row} of table ${this.#options.table} is not a valid row: ${error.message}.`,
+        `Row ${this.#before + this.row} of table ${this.#options.table} is not a valid row: ${error.message}.`,
         { hint: 'The bundle was damaged or edited; restore another backup.', cause: error },
       );
     }
@@ -209,6 +219,11 @@ class RowScanner {
       this.#tag(cursor, HEX_TAG);
       copyString(cursor);
       expect(cursor, CLOSE, 'a value is malformed');
+    } else if (form === 'ENUM' && first === 0x30 && this.#cleared[column] !== true) {
+      cursor.at += 1;
+      reserve(cursor, NO_LABEL.length);
+      cursor.length += NO_LABEL.copy(cursor.output, cursor.length);
+      this.withoutLabel += 1;
     } else {
       copyLiteral(cursor);
     }
@@ -244,9 +259,13 @@ class RowScanner {
   }
 
   #mismatch(what: string): HoldfastError {
-    return new HoldfastError('SCHEMA_MISMATCH', `Row ${this.row} of table ${this.#options.table} ${what}.`, {
-      hint: 'The rows do not have the columns that the manifest names; restore another backup.',
-    });
+    return new HoldfastError(
+      'SCHEMA_MISMATCH',
+      `Row ${this.#before + this.row} of table ${this.#options.table} ${what}.`,
+      {
+        hint: 'The rows do not have the columns that the manifest names; restore another backup.',
+      },
+    );
   }
 }
 
