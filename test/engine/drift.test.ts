@@ -158,7 +158,10 @@ describe.each([
     expect(await library.column('SELECT note FROM later')).toEqual(['stays']);
     expect(await library.column('SELECT title FROM titles ORDER BY title')).toContain('Notes');
     const after = await planOf(backupId, 'REFUSE');
-    expect(after.schemaDifferences).toEqual([{ object: expect.stringContaining('later'), change: 'ADDED' }]);
+    expect(after.schemaDifferences.length).toBeGreaterThan(0);
+    for (const { object, change } of after.schemaDifferences) {
+      expect({ object, change }).toEqual({ object: expect.stringContaining('later'), change: 'ADDED' });
+    }
     expect(after.refusals).toEqual([]);
 
     const { preRestoreBackupId } = restored.result as { preRestoreBackupId: string };
