@@ -10,8 +10,8 @@ const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
-/** `{},` */
-const SHORTEST_ROW = 3;
+/** `{}` */
+const SHORTEST_ROW = 2;
 
 /** Checks one part. As strict as RowArrayReader. */
 export class RowArrayCheck {
@@ -44,7 +44,7 @@ export class RowArrayCheck {
       const plainRow =
         this.#state === 'ROWS' &&
         this.#length === 0 &&
-        end - start >= SHORTEST_ROW &&
+        end - start > SHORTEST_ROW &&
         end - start <= this.#rowBytes &&
         chunk[start] === OPENING_BRACE &&
         chunk[end - 1] === COMMA &&
@@ -95,12 +95,18 @@ export class RowArrayCheck {
   #takeRow(): void {
     const goesOn = this.#last === COMMA;
     const close = goesOn ? this.#lastButOne : this.#last;
-    const shortest = goesOn ? SHORTEST_ROW : SHORTEST_ROW - 1;
-    if (this.#length < shortest || this.#first !== OPENING_BRACE || close !== CLOSING_BRACE) {
+    const length = goesOn ? this.#length - 1 : this.#length;
+    this.#checkLength(length);
+    if (length < SHORTEST_ROW || this.#first !== OPENING_BRACE || close !== CLOSING_BRACE) {
       throw this.#malformed('holds a line that is no row');
     }
     this.#rows++;
     this.#state = goesOn ? 'ROWS' : 'LAST';
+  }
+
+  /** @param length of a row so far, without the comma that may follow it */
+  #checkLength(length: number): void {
+    if (length > this.#rowBytes) throw this.#malformed(`holds a row beyond ${this.#rowBytes} bytes`);
   }
 
   #malformed(what: string): Error {

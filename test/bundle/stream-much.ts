@@ -1,6 +1,6 @@
 /**
- * A process of its own for memory.test.ts: writes a bundle with a table and a file of the given size each, reads
- * it back, and prints how far its memory rose above where it was after a first small bundle.
+ * A process of its own for memory.test.ts: writes a bundle with a table and a file of the given size each and the
+ * given compression, reads it back, and prints how far its memory rose above where it was after a first small bundle.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,10 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
+import { compressionSchema } from '../../src/bundle/manifest.ts';
 import { openLocalFile } from '../../src/storage/local-file.ts';
 import { draftOf, file, never } from './sample-bundle.ts';
 
 const CHUNK_ROWS = 500;
+const compression = compressionSchema.parse(process.argv[3]);
 
 function* rowChunks(bytes: number): Generator<Buffer> {
   for (let made = 0, id = 0; made < bytes; ) {
@@ -30,7 +32,11 @@ function* fileChunks(bytes: number): Generator<Buffer> {
 
 async function roundTrip(directory: string, bytes: number): Promise<void> {
   const path = join(directory, `${bytes}.zip`);
-  const writer = bundleFormat.createWriter({ sink: createWriteStream(path), spoolDirectory: directory });
+  const writer = bundleFormat.createWriter({
+    sink: createWriteStream(path),
+    spoolDirectory: directory,
+    compression,
+  });
   const described = { schema: null, name: 't', columns: [], primaryKey: [], foreignKeys: [] };
   const table = await writer.addTable(described, Readable.from(rowChunks(bytes)), () => {}, never);
   const { content: _, ...big } = file('big');
