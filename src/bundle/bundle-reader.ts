@@ -1,5 +1,6 @@
 /** Reads one bundle and believes nothing: see docs/bundle-format.md for what is checked when. */
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type {
@@ -33,7 +34,7 @@ import type { ZipEntry } from './zip-records.ts';
 
 const [ENTRY_LIST, RESTORE_GUIDE, MANIFEST] = OWN_ENTRIES;
 /** Entries that a verify reads at once: one core is never enough to unpack at the speed of a disk. */
-const VERIFIED_AT_ONCE = 3;
+const VERIFIED_AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
 
 /**
  * Opens a bundle and checks its structure, names, manifest and list of entries. Closes `file` when it refuses.

@@ -16,9 +16,9 @@ import { STORED, ZSTANDARD } from './zip-methods.ts';
 import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
 
 /** What is unpacked at a time: each piece is a trip to the thread pool and back. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 /** Unpacked ahead of the reader, so that the pool works while a piece is looked at. */
-const AHEAD_BYTES = 2 * CHUNK_BYTES;
+const AHEAD_BYTES = CHUNK_BYTES;
 /** 8 MiB. A frame that wants to look back farther could take memory as it pleases. */
 const ZSTD_WINDOW_LOG = 23;
 /** Entries up to this size are decompressed in one go. */
