@@ -63,8 +63,10 @@ export function resolveNeeds(inventory: Inventory): {
   return { needs, owner };
 }
 
-/** Ties that a statement of its own makes: a sequence to its column, a partition to its table. */
+/** Ties that a statement of its own makes: a sequence to its column, a partition to its table, its index to theirs. */
 function isLoose(from: string, to: string, kind: string): boolean {
+  const isIndex = (label: string): boolean => /^(INDEX|CONSTRAINT) /.test(label);
+  if (kind === 'P') return isIndex(from) && isIndex(to);
   if (kind !== 'a') return false;
   const isTable = (label: string): boolean => /^(FOREIGN )?TABLE /.test(label);
   return from.startsWith('SEQUENCE ') || (isTable(from) && isTable(to));

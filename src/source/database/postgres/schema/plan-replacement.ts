@@ -52,13 +52,15 @@ export async function planReplacement(
   }
   const comparison = { live, wanted, requested: new Set(request.tables.map(tableKey)) };
   const replaced = await replaceBodies(session, comparison, signal);
-  const going = followNeeds(comparison, findDifferent(comparison, replaced));
+  const { going, withParent } = followNeeds(comparison, findDifferent(comparison, replaced));
   refuseLosses(comparison, going);
   await refusePublished(session, going, signal);
   const { ordered } = live;
   const gone = goneForGood(comparison, going);
   const drops = [...ordered].reverse().flatMap((object): SchemaStatement[] => {
     if (!going.has(object.address) || object.drop === undefined || object.drop === '') return [];
+    const whole = object.partOf === undefined ? undefined : live.owner(object.partOf);
+    if (withParent.has(object.address) || (whole !== undefined && going.has(whole))) return [];
     return [{ object: object.label, sql: object.drop }];
   });
   const putBack = ordered.filter(
@@ -116,8 +118,39 @@ function findDifferent(comparison: Comparison, replaced: ReadonlySet<Address>): 
   return going;
 }
 
-/** Adds whatever needs something that goes, and the partitions of tables that go. */
-function followNeeds(comparison: Comparison, going: Going): Going {
+/** Adds whatever needs something that goes, and partitions and their indexes that go with what they are part of. */
+function followNeeds(
+  comparison: Comparison,
+  going: Going,
+): { readonly going: Going; readonly withParent: ReadonlySet<Address> } {
+  const { live } = comparison;
+  const dependents = dependentsOf(comparison);
+  const withParent = new Set<Address>();
+  const queue = [...going.keys()];
+  const ties = live.ordered.filter((object) => object.label.startsWith('INDEX PARTITION '));
+  do {
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      for (const dependent of dependents.get(at) ?? []) {
+        if (going.has(dependent)) continue;
+        going.set(dependent, going.get(at) ?? at);
+        queue.push(dependent);
+      }
+    }
+    for (const tie of ties) {
+      const [child, parent, partition] = (tie.needs ?? []).map((address) => live.owner(address));
+      if (child === undefined || parent === undefined || partition === undefined) continue;
+      // A partition that is taken out keeps its index; otherwise that is dropped with the whole one.
+      if (!going.has(parent) || going.has(partition) || withParent.has(child)) continue;
+      withParent.add(child);
+      if (going.has(child)) continue;
+      going.set(child, going.get(parent) ?? parent);
+      queue.push(child);
+    }
+  } while (queue.length > 0);
+  return { going, withParent };
+}
+
+function dependentsOf(comparison: Comparison): Map<Address, Address[]> {
   const { live } = comparison;
   const dependents = new Map<Address, Address[]>();
   const depends = (from: Address, on: Address): void => {
@@ -133,15 +166,7 @@ function followNeeds(comparison: Comparison, going: Going): Going {
     if (child === undefined || isHeld(comparison, child) || !comparison.wanted.has(child.label)) continue;
     for (const parent of object.needs ?? []) depends(child.address, parent);
   }
-  const queue = [...going.keys()];
-  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-    for (const dependent of dependents.get(at) ?? []) {
-      if (going.has(dependent)) continue;
-      going.set(dependent, going.get(at) ?? at);
-      queue.push(dependent);
-    }
-  }
-  return going;
+  return dependents;
 }
 
 function refuseLosses(comparison: Comparison, going: Going): void {
