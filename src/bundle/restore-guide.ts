@@ -1,5 +1,6 @@
 /** RESTORE.md: what a person does who has this file, common tools and no Holdfast. */
 import type { Manifest, ManifestDatabase, ManifestTable } from './manifest.ts';
+import { databaseGuide } from './restore-guide-database.ts';
 
 /** More tables than this are not listed one by one: manifest.json has them all. */
 const MOST_LISTED = 200;
@@ -7,23 +8,52 @@ const MOST_LISTED = 200;
 /** The text for one bundle. */
 export function restoreGuide(manifest: Manifest): string {
   const { database } = manifest;
+  const tools = manifest.compression === 'ZSTD' ? ZSTD_TOOLS : DEFLATE_TOOLS;
   return [
-    introduction(manifest),
-    FIRST_OF_ALL,
-    ...(database === null
-      ? []
-      : [DATABASE, database.kind === 'SQLITE' ? SQLITE : POSTGRESQL, tableList(database)]),
-    ...(manifest.trees.length === 0 && !manifest.envFile ? [] : [FILES]),
+    introduction(manifest, tools),
+    firstOfAll(tools),
+    ...(database === null ? [] : [...databaseGuide(database, tools.print), tableList(database)]),
+    ...(manifest.trees.length === 0 && !manifest.envFile ? [] : [filesGuide(tools)]),
     '',
   ].join('\n');
 }
+
+/** The commands that read this bundle. */
+interface Tools {
+  readonly names: string;
+  readonly check: string;
+  readonly unpack: string;
+  /** Prints an entry. */
+  readonly print: string;
+  readonly note: string;
+}
+
+const DEFLATE_TOOLS: Tools = {
+  names: '`unzip`, `jq`, `sed`',
+  check: 'unzip -t backup.zip',
+  unpack: 'unzip backup.zip -d unpacked',
+  print: 'unzip -p backup.zip',
+  note: '',
+};
+
+const ZSTD_TOOLS: Tools = {
+  names: '`bsdtar` (libarchive 3.6 or later) or `7z` (7-Zip 24 or later), `jq`, `sed`',
+  check: 'bsdtar -xOf backup.zip > /dev/null',
+  unpack: 'mkdir unpacked && bsdtar -xpf backup.zip -C unpacked',
+  print: 'bsdtar -xOf backup.zip',
+  note: `
+The content of this backup is compressed with Zstandard (zip's method 93), which \`unzip\` and Python before 3.14 do
+not know: they read this text, \`manifest.json\` and \`entries.ndjson\` only. \`bsdtar\` comes with libarchive
+(\`apt install libarchive-tools\`; part of macOS and Windows); \`7z x -so backup.zip NAME\` prints an entry as well.
+`,
+};
 
 /** Names come from the user's world: on one line and as code, they cannot pose as instructions. */
 function code(text: string): string {
   return `\`${text.replaceAll(/[`\p{Cc}\p{Zl}\p{Zp}]/gu, '?')}\``;
 }
 
-function introduction(manifest: Manifest): string {
+function introduction(manifest: Manifest, tools: Tools): string {
   const { database } = manifest;
   const of =
     database === null ? 'files' : `the database ${code(database.name)} (${code(database.serverVersion)})`;
@@ -33,82 +63,36 @@ This is a backup of ${code(manifest.source.name)}, made by Holdfast ${manifest.t
     database !== null && manifest.trees.length > 0 ? ' and files' : ''
   }.
 If Holdfast runs, let Holdfast restore it: it checks everything and changes all or nothing. Everything below
-needs only \`unzip\`, \`jq\`, \`sed\` and the database's own client.
-`;
+needs only ${tools.names} and the database's own client.
+${tools.note}`;
 }
 
-const FIRST_OF_ALL = `## Before anything else
+function firstOfAll(tools: Tools): string {
+  return `## Before anything else
 
 1. Work on a copy of this file, and keep what you are about to overwrite.
-2. \`unzip -t backup.zip\` checks that the file is whole. Every entry's SHA-256 stands in \`entries.ndjson\`:
-   \`unzip -p backup.zip entries.ndjson | jq -r 'select(.sha256) | .sha256 + "  " + .entry' > SHA256SUMS\`, then
-   unpack with \`unzip backup.zip -d unpacked\` and run \`cd unpacked && sha256sum -c ../SHA256SUMS\` (it names links
+2. \`${tools.check}\` checks that the file is whole. Every entry's SHA-256 stands in \`entries.ndjson\`:
+   \`${tools.print} entries.ndjson | jq -r 'select(.sha256) | .sha256 + "  " + .entry' > SHA256SUMS\`, then
+   unpack with \`${tools.unpack}\` and run \`cd unpacked && sha256sum -c ../SHA256SUMS\` (it names links
    too, whose sums are those of their targets' names: \`FAILED\` is expected for links).
 3. \`manifest.json\` says what is inside: tables in the order in which they can be filled, columns and their types,
    sequences, trees, and what was left out and why.
 `;
+}
 
-const DATABASE = `## The database
+function filesGuide(tools: Tools): string {
+  return `## The files
 
-Each table is a JSON array, one row a line, in \`db/\`. A big table goes on in \`….part2.json\`, \`….part3.json\`; the
-manifest lists the parts of each table under \`parts\`. To get the bare rows, one JSON object a line:
-
-    unzip -p backup.zip db/TABLE.json | sed -e 's/^\\[\\]$//' -e 's/^[][]$//' -e 's/,$//' -e '/^$/d' > TABLE.rows
-
-Use sed and not jq for this: jq before 1.7 rounds integers beyond 2^53 and long decimals.
-This backup holds rows, not the tables' definitions: make the tables first, with your application's migrations.
-Fill them in the order of the manifest, parents before children. Where foreign keys form a circle, drop them first
-and add them again at the end.
-`;
-
-const POSTGRESQL = `### PostgreSQL
-
-Numbers and booleans are JSON's own, NULL is null. Every other value is a JSON string that holds PostgreSQL's own
-text form (\`bytea\` as \`\\x…\` hexadecimal, arrays as \`{…}\`, \`json\` and \`jsonb\` as their text, NaN and Infinity as
-words), so each goes back through its type's input. With a TABLE.rows from above, in \`psql\`, for a table with the
-columns id, name and payload of the types integer, text and jsonb (names and types are in the manifest):
-
-    BEGIN;
-    CREATE TEMP TABLE bundle_rows (line json);
-    \\copy bundle_rows FROM 'TABLE.rows' WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
-    INSERT INTO public.my_table (id, name, payload) OVERRIDING SYSTEM VALUE
-      SELECT (line->>'id')::integer, (line->>'name')::text, (line->>'payload')::jsonb FROM bundle_rows;
-    COMMIT;
-
-Afterwards set each sequence to its value in the manifest, or the next INSERT of your application fails:
-
-    SELECT setval('public.my_table_id_seq', LASTVALUE, ISCALLED);
-`;
-
-const SQLITE = `### SQLite
-
-Numbers are JSON's own, NULL is null, text is a string, a blob is \`{"$blob":"<hexadecimal>"}\`, and text that is no
-valid UTF-8 or holds a NUL is \`{"$text":"<hexadecimal>"}\`. 9e999 and -9e999 are the infinities. With TABLE.json
-unpacked, in \`sqlite3\` (3.41 or later for blobs, which need unhex), for a table with the columns id, name and photo:
-
-    PRAGMA foreign_keys = OFF;
-    BEGIN;
-    INSERT INTO my_table (id, name, photo)
-      SELECT value->>'$.id', value->>'$.name',
-             CASE json_type(value, '$.photo') WHEN 'object' THEN unhex(value->>'$.photo."$blob"') ELSE value->>'$.photo' END
-      FROM json_each(readfile('TABLE.json'));
-    COMMIT;
-    PRAGMA foreign_key_check;
-
-Afterwards set the AUTOINCREMENT counters in \`sqlite_sequence\` to the \`sequences\` of the manifest.
-`;
-
-const FILES = `## The files
-
-\`files/\` and \`config/\` hold one folder a tree; \`env/.env\` is the env file, if it was asked for. \`unzip\` restores them
-with modes and links. Names that not every file system takes are percent-encoded (\`%20\` is a space), names that
+\`files/\` and \`config/\` hold one folder a tree; \`env/.env\` is the env file, if it was asked for. \`${tools.unpack}\`
+restores them with modes and links. Names that not every file system takes are percent-encoded (\`%20\` is a space), names that
 differ only in case got \`~2\`, \`~3\`, and very long names were cut and got \`~\` and a hash. The true name of every entry, with its mode and exact time,
 stands in \`entries.ndjson\` as \`path\` (bytes that are no UTF-8 as \`\\udc80\` to \`\\udcff\`). To see which names differ:
 
-    unzip -p backup.zip entries.ndjson | jq -c 'select(.path and (.entry | endswith("/" + .path) or endswith("/" + .path + "/") | not)) | {entry, path}'
+    ${tools.print} entries.ndjson | jq -c 'select(.path and (.entry | endswith("/" + .path) or endswith("/" + .path + "/") | not)) | {entry, path}'
 
 Links are restored as links. Look where they point before you let a program follow them.
 `;
+}
 
 function tableList(database: ManifestDatabase): string {
   const listed = database.tables.slice(0, MOST_LISTED).map(tableLine);
