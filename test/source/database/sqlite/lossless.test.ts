@@ -44,7 +44,7 @@ test('a rowid is said only where it cannot be guessed', async () => {
     '{"a":1}\n{"a":2}\n{"$rowid":4,"a":"big"}\n{"a":5}\n{"$rowid":9,"a":9}\n',
   );
   expect(lines.get('k')).toBe('{"id":5}\n{"id":9}\n');
-  expect(lines.get('own')).toBe('{"$rowid":"a"}\n');
+  expect(lines.get('own')).toBe('{"$rowid_":5,"$rowid":"a"}\n');
 });
 
 test('many rows with gaps come back, also those between pages', async () => {

@@ -126,7 +126,11 @@ function rowsOf(db: Database.Database, table: string, withoutRowid: boolean): st
     const value = quoted(name);
     return `typeof(${value}), CASE WHEN typeof(${value}) IN ('text', 'blob') THEN hex(CAST(${value} AS BLOB)) ELSE quote(${value}) END, atan2(0.0, ${value})`;
   });
-  const asked = withoutRowid || rowid === undefined ? looks : [`quote(${rowid})`, ...looks];
+  // Those of SQLite's own counters mean nothing.
+  const asked =
+    withoutRowid || rowid === undefined || table.startsWith('sqlite_')
+      ? looks
+      : [`quote(${rowid})`, ...looks];
   return db
     .prepare(`SELECT ${asked.join(', ')} FROM ${quoted(table)}`)
     .raw()

@@ -27,7 +27,7 @@ export function exportRows(db: Connection, table: string, names: readonly string
   const rowid = rowidName(layout);
   return source.encoding === 'UTF-8' && rowid !== undefined && names.length <= MOST_COLUMNS_IN_A_PAGE
     ? pages(source, rowid)
-    : packed(slowLines(source, 'true', []));
+    : packed(slowLines(source, rowid === undefined ? 'true' : `true ORDER BY this.${rowid}`, []));
 }
 
 function* pages(source: RowSource, rowid: string): Generator<Buffer, void, undefined> {

@@ -6,7 +6,7 @@ import { MalformedRow } from './malformed-row.ts';
 import type { Connection } from './open-database.ts';
 import { exactFields, type Fields, readLines } from './read-lines.ts';
 import { encodingOf } from './row-line.ts';
-import { carriedRowid, ROWID_FIELD, rowidIn } from './rowids.ts';
+import { carriedRowid, rowidField, rowidIn } from './rowids.ts';
 import { foldName } from './sql-names.ts';
 import { isRefusal } from './sqlite-error.ts';
 import { columnsOf, layoutOf } from './table-layout.ts';
@@ -42,7 +42,7 @@ export function loadRows(
   const inserter = new RowInserter(db, layout.name, target.columns);
   const storesUtf8 = encodingOf(db) === 'UTF-8';
   const rowid = carriedRowid(layout);
-  const mayRowidBeSaid = !target.columns.includes(ROWID_FIELD);
+  const rowidIsIn = rowidField(target.columns);
   /** The values of a row; before them its rowid, once one was said. */
   const row: Bound[] = columns.map(() => null);
   let saysRowid = false;
@@ -73,7 +73,7 @@ export function loadRows(
   /** Checks how many fields a row has; the place of its first column. */
   const takeRowid = (fields: Fields, line: string | undefined): number => {
     const more = Object.keys(fields).length - columns.length;
-    const said = more === 1 && mayRowidBeSaid ? fields[ROWID_FIELD] : undefined;
+    const said = more === 1 ? fields[rowidIsIn] : undefined;
     if (more !== 0 && said === undefined) {
       throw new MalformedRow('it has other columns than the bundle says', 'SCHEMA_MISMATCH');
     }
@@ -84,7 +84,7 @@ export function loadRows(
       saysRowid = true;
     }
     if (!saysRowid) return 0;
-    row[0] = said === undefined ? null : rowidIn(said, line);
+    row[0] = said === undefined ? null : rowidIn(fields, rowidIsIn, line);
     return 1;
   };
 

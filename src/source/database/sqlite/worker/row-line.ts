@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { HoldfastError } from '../../../../errors.ts';
 import type { Connection } from './open-database.ts';
-import { ROWID_FIELD } from './rowids.ts';
+import { rowidField } from './rowids.ts';
 import { quoteName } from './sql-names.ts';
 import type { ColumnLayout } from './table-layout.ts';
 
@@ -53,7 +53,7 @@ export function* rowLine(
   encoding: Encoding,
 ): Generator<Buffer, void, undefined> {
   const [rowid, types, ...values] = row;
-  const begin = typeof rowid === 'string' ? `{${JSON.stringify(ROWID_FIELD)}:${rowid},` : '{';
+  const begin = typeof rowid === 'string' ? `{${JSON.stringify(rowidField(names))}:${rowid},` : '{';
   for (const [place, name] of names.entries()) {
     yield Buffer.from(`${place === 0 ? begin : ','}${JSON.stringify(name)}:`);
     const value = values[place];

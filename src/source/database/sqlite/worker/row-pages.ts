@@ -1,9 +1,8 @@
 /** Pages of row lines, as SQLite writes them. */
 import type { Connection } from './open-database.ts';
 import type { Encoding } from './row-line.ts';
-import { carriedRowid, ROWID_FIELD, saidRowid } from './rowids.ts';
+import { carriedRowid, rowidField, saidRowid } from './rowids.ts';
 import { quoteName, quoteText } from './sql-names.ts';
-import { isRefusal } from './sqlite-error.ts';
 import type { ColumnLayout, TableLayout } from './table-layout.ts';
 
 const FIRST_PAGE_ROWS = 50;
@@ -37,17 +36,12 @@ export interface RowPage {
 /** What the statement of a page gives. */
 interface Found {
   readonly json: Buffer | null;
+  readonly first: bigint | null;
   readonly last: bigint | null;
   readonly rows: bigint;
 }
 
-/** How much a page has to look for; each costs time that most tables need not spend. */
-interface PageKind {
-  /** Values may be blobs. */
-  readonly blobs: boolean;
-  /** Rowids may have to be said. */
-  readonly rowids: boolean;
-}
+const NOTHING: Found = { json: null, first: null, last: null, rows: 0n };
 
 /**
  * Every row of a table, in the order of its rowids.
@@ -77,60 +71,48 @@ export function* readPages(
   }
 }
 
-/** Reads one page after the other. Looks for no more than it has to: there is a statement for each kind of page. */
+/** Reads one page after the other; rowids are looked at only while they are not the ones to be expected. */
 function pageReader(source: RowSource, rowid: string): (first: bigint, limit: number) => Found {
-  const prepare = (kind: PageKind) =>
-    source.db.prepare<[bigint, number], Found>(pageSql(source, rowid, kind)).safeIntegers();
-  const statements = new Map<string, ReturnType<typeof prepare>>();
-  const saysRowids = carriedRowid(source.layout) !== undefined;
-  let kind: PageKind = { blobs: mayHoldBlobs(source), rowids: false };
+  const prepare = (saysRowids: boolean) => {
+    const statement = source.db.prepare<[bigint, number], Found>(pageSql(source, rowid, saysRowids));
+    statement.safeIntegers();
+    return (first: bigint, limit: number) => statement.get(first, limit) ?? NOTHING;
+  };
+  const plain = prepare(false);
+  if (carriedRowid(source.layout) === undefined) return plain;
+  const saying = prepare(true);
+  let saysRowids = false;
   // What the next rowid would be if none had to be said.
   let next = 1n;
-
-  const get = (first: bigint, limit: number): Found => {
-    const key = JSON.stringify(kind);
-    const statement = statements.get(key) ?? prepare(kind);
-    statements.set(key, statement);
-    try {
-      return statement.get(first, limit) ?? { json: null, last: null, rows: 0n };
-    } catch (error) {
-      if (kind.blobs || !isRefusal(error) || !error.message.includes('BLOB')) throw error;
-      kind = { ...kind, blobs: true };
-      return get(first, limit);
-    }
-  };
-
   return (first, limit) => {
-    let page = get(first, limit);
-    if (page.last === null || !saysRowids) return page;
-    const isDense = page.last - next + 1n === page.rows;
-    const { rowids } = kind;
-    kind = { ...kind, rowids: !isDense };
-    if (!isDense && !rowids) page = get(first, limit);
-    next = page.last === null ? next : page.last + 1n;
-    return page;
+    const page = saysRowids ? saying(first, limit) : plain(first, limit);
+    if (page.last === null) return page;
+    const isDense = page.first === next && page.last - next + 1n === page.rows;
+    next = page.last + 1n;
+    const found = isDense || saysRowids ? page : saying(first, limit);
+    saysRowids = !isDense;
+    return found;
   };
 }
 
-function pageSql(source: RowSource, rowid: string, kind: PageKind): string {
+function pageSql(source: RowSource, rowid: string, saysRowids: boolean): string {
   const { layout, columns, names } = source;
   // Names of our own, so that none can be mistaken for the rowid or the key.
   const pairs = columns.map((column, place) => {
     const value = `c${place}`;
-    // Only a blob is not less than the empty one.
-    const json =
-      kind.blobs && !holdsNumbersOnly(layout, column)
-        ? `CASE WHEN ${value} >= x'' THEN json_object('$blob', hex(${value})) ELSE ${value} END`
-        : value;
+    // A blob must not get that far: some are taken for JSON. None is less than the empty one, and all else is.
+    const json = holdsNumbersOnly(layout, column)
+      ? value
+      : `CASE WHEN ${value} >= x'' THEN json_object('$blob', hex(${value})) ELSE ${value} END`;
     return `${quoteText(names[place] ?? column.name)}, ${json}`;
   });
   const isSlow = slowCondition(source, (place) => `c${place}`);
   const object = `json_object(${pairs.join(', ')})`;
-  const withRowid = `'{"${ROWID_FIELD}":' || said || ',' || substr(${object}, 2)`;
-  const line = `iif(${isSlow}, '', ${kind.rowids ? `iif(said IS NULL, ${object}, ${withRowid})` : object})`;
+  const withRowid = `'{"${rowidField(names)}":' || said || ',' || substr(${object}, 2)`;
+  const line = `iif(${isSlow}, '', ${saysRowids ? `iif(said IS NULL, ${object}, ${withRowid})` : object})`;
   const selected = columns.map((column, place) => `this.${quoteName(column.name)} AS c${place}`);
-  if (kind.rowids) selected.push(`${saidRowid(layout, rowid)} AS said`);
-  return `SELECT CAST(group_concat(${line}, char(10)) || char(10) AS BLOB) AS json, max(k) AS last, count(*) AS rows
+  if (saysRowids) selected.push(`${saidRowid(layout, rowid)} AS said`);
+  return `SELECT CAST(group_concat(${line}, char(10)) || char(10) AS BLOB) AS json, min(k) AS first, max(k) AS last, count(*) AS rows
     FROM (SELECT this.${rowid} AS k, ${selected.join(', ')} FROM main.${quoteName(layout.name)} AS this
           WHERE this.${rowid} >= ? ORDER BY this.${rowid} LIMIT ?)`;
 }
@@ -161,11 +143,6 @@ function holdsNumbersOnly(layout: TableLayout, column: ColumnLayout): boolean {
     column.name === layout.rowidAlias ||
     (layout.strict && ['INT', 'INTEGER', 'REAL'].includes(column.type.toUpperCase()))
   );
-}
-
-/** Where a blob is at home; elsewhere the first one that turns up tells. */
-function mayHoldBlobs({ columns }: RowSource): boolean {
-  return columns.some((column) => column.affinity === 'NONE');
 }
 
 function hasGaps(json: Buffer): boolean {

@@ -3,12 +3,16 @@
  * `"$rowid"` first where the rowid is not the one that a row inserted last would get, one more than the largest.
  */
 import { MalformedRow } from './malformed-row.ts';
-import { exactFields } from './read-lines.ts';
+import { exactFields, type Fields } from './read-lines.ts';
 import { foldName, quoteName } from './sql-names.ts';
 import type { TableLayout } from './table-layout.ts';
 
-/** The name of the rowid in a row line. */
-export const ROWID_FIELD = '$rowid';
+/** The name of the rowid in row lines with these columns: one that none of them has. */
+export function rowidField(columns: readonly string[]): string {
+  let field = '$rowid';
+  while (columns.some((column) => foldName(column) === field)) field += '_';
+  return field;
+}
 
 /** The rowid by a name that no column has; undefined when there is no such name, or no rowid. */
 export function rowidName({ withoutRowid, columns }: TableLayout): string | undefined {
@@ -17,11 +21,9 @@ export function rowidName({ withoutRowid, columns }: TableLayout): string | unde
   return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name));
 }
 
-/** The name of a rowid that travels: one that is no column, in a table where its field is none either. */
+/** The name of a rowid that travels, since it is no column. */
 export function carriedRowid(layout: TableLayout): string | undefined {
-  if (layout.rowidAlias !== undefined) return undefined;
-  if (layout.columns.some((column) => foldName(column.name) === ROWID_FIELD)) return undefined;
-  return rowidName(layout);
+  return layout.rowidAlias === undefined ? rowidName(layout) : undefined;
 }
 
 /** SQL for the rowid of a row of `this` where it has to be said, else NULL. */
@@ -31,13 +33,14 @@ export function saidRowid(layout: TableLayout, rowid: string): string {
 }
 
 /**
- * The rowid of a field.
+ * The rowid that a row says.
  *
- * @param line - the row as it is written; undefined when the field is exact
+ * @param line - the row as it is written; undefined when the fields are exact
  * @throws MalformedRow when it is none
  */
-export function rowidIn(field: unknown, line: string | undefined): bigint {
-  const exact = typeof field === 'number' && line !== undefined ? exactFields(line)[ROWID_FIELD] : field;
-  if (typeof exact === 'bigint') return exact;
+export function rowidIn(fields: Fields, field: string, line: string | undefined): bigint {
+  const said =
+    typeof fields[field] === 'number' && line !== undefined ? exactFields(line)[field] : fields[field];
+  if (typeof said === 'bigint') return said;
   throw new MalformedRow('its rowid is no integer');
 }
