@@ -30,7 +30,9 @@ async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 export async function take(database: Database, names?: readonly string[]): Promise<Taken> {
   const snapshot = await database.openSnapshot(never);
   try {
-    const tables = snapshot.description.tables.filter((table) => names?.includes(table.name) ?? true);
+    const tables = snapshot.description.tables.filter(
+      (table) => names?.includes(table.name) ?? (table.implicit !== true || table.rowEstimate > 0),
+    );
     const rows: Buffer[] = [];
     for (const table of tables) rows.push(await collect(snapshot.readRows(table, never)));
     return { tables, rows, sequences: await snapshot.readSequences(tables, never) };

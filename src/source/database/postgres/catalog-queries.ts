@@ -13,6 +13,7 @@ export interface TableRow {
   schema: string;
   name: string;
   readable: boolean;
+  schemaUsable: boolean;
   rowSecurity: boolean;
   tuples: number;
   pages: number;
@@ -23,6 +24,7 @@ export const TABLES = `
 SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'SELECT')
          AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS readable,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS "schemaUsable",
        c.relrowsecurity AS "rowSecurity", c.reltuples::float8 AS tuples, c.relpages AS pages
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMA} AND NOT ${OF_EXTENSION}
@@ -140,9 +142,6 @@ SELECT n.nspname || '.' || c.relname AS name,
  WHERE (c.relkind IN ('v', 'm', 'f', 'p') AND c.relpersistence <> 't' AND ${USER_SCHEMA} AND NOT ${OF_EXTENSION})
     OR (c.relkind = 'r' AND c.relpersistence = 't')
     OR (c.relkind = 'r' AND ${USER_SCHEMA} AND ${OF_EXTENSION})
-UNION ALL
-SELECT 'large objects', pg_catalog.count(*) || ' large objects (pg_largeobject) are not carried'
-  FROM pg_catalog.pg_largeobject_metadata HAVING pg_catalog.count(*) > 0
 ORDER BY 1`;
 
 export interface SequenceRow {

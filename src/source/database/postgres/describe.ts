@@ -2,9 +2,10 @@
 import type { DatabaseDescription, ForeignKey, LeftOut, TableName } from '../../source.ts';
 import { appliedMigrations } from './applied-migrations.ts';
 import * as catalog from './catalog-queries.ts';
+import { describeLargeObjects } from './large-objects.ts';
 import type { LiveColumn, LiveTable } from './live-table.ts';
 import { onlyList } from './live-table.ts';
-import { tableKey } from './quote.ts';
+import { tableKey, tableLabel } from './quote.ts';
 import { isEmpty } from './schema/empty.ts';
 import type { PostgresSession } from './session.ts';
 
@@ -41,7 +42,10 @@ export async function readDescription(
       kind: 'POSTGRESQL',
       serverVersion: session.serverVersion,
       databaseName: session.database,
-      tables: [...tables.values()].map((live) => live.table),
+      tables: [
+        ...[...tables.values()].map((live) => live.table),
+        await describeLargeObjects(session, signal),
+      ],
       leftOut: leftOut.map(({ name, reason }): LeftOut => ({ name, reason })),
       appliedMigrations: await appliedMigrations(session, tables, signal),
       empty: await isEmpty(session, signal),
@@ -89,10 +93,18 @@ async function assemble(
           }),
         ),
         rowEstimate: Math.round(row.tuples),
+        ...(row.readable ? {} : { unreadable: missingPrivilege(row) }),
       },
     });
   }
   return tables;
+}
+
+/** Which privilege the user lacks to read a table. */
+function missingPrivilege(row: catalog.TableRow): string {
+  return row.schemaUsable
+    ? `SELECT privilege is missing on ${tableLabel(row)}`
+    : `USAGE privilege is missing on schema ${row.schema}`;
 }
 
 /** Row estimates for tables without statistics: exact for small readable ones, a guess by size for others. */

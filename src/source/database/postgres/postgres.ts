@@ -12,6 +12,7 @@ import type {
 import { type PostgresAddress, parseAddress } from './address.ts';
 import { beginRestore } from './begin-restore.ts';
 import { readDescription } from './describe.ts';
+import { holdsLargeObjects, LARGE_OBJECTS_COUNT } from './large-objects.ts';
 import { onlyList } from './live-table.ts';
 import { transactionOutcome } from './outcome.ts';
 import { tableLabel } from './quote.ts';
@@ -61,7 +62,9 @@ class PostgresDatabase implements Database {
       for (const table of tables) {
         try {
           const rows = await session.query<{ rows: number }>(
-            `SELECT pg_catalog.count(*)::float8 AS rows FROM ${onlyList([table])}`,
+            holdsLargeObjects(table)
+              ? LARGE_OBJECTS_COUNT
+              : `SELECT pg_catalog.count(*)::float8 AS rows FROM ${onlyList([table])}`,
             [],
             signal,
           );

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../errors.ts';
 import type { DatabaseRestoreRequest, TableName } from '../../source.ts';
 import { type LiveTables, readTables } from './describe.ts';
 import { obstructingKeys, type SetAsideKey } from './foreign-keys.ts';
+import { holdsLargeObjects } from './large-objects.ts';
 import { type LiveTable, onlyList } from './live-table.ts';
 import { tableKey, tableLabel } from './quote.ts';
 import type { PostgresSession } from './session.ts';
@@ -39,14 +40,16 @@ export async function lockExclusively(
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<void> {
-  if (tables.length === 0) return;
-  await session.execute(`LOCK TABLE ${onlyList(tables)} IN ACCESS EXCLUSIVE MODE`, signal);
+  const lockable = tables.filter((table) => !holdsLargeObjects(table));
+  if (lockable.length === 0) return;
+  await session.execute(`LOCK TABLE ${onlyList(lockable)} IN ACCESS EXCLUSIVE MODE`, signal);
 }
 
 /** The live tables of the request. */
 function requested(live: LiveTables, request: DatabaseRestoreRequest): Map<string, LiveTable> {
   const tables = new Map<string, LiveTable>();
   for (const table of request.tables) {
+    if (holdsLargeObjects(table)) continue;
     const key = tableKey(table);
     const found = live.get(key);
     if (found === undefined) {

@@ -4,6 +4,7 @@ import type { DatabaseRestore, RestoreTicket, SequenceState, TableToRestore } fr
 import { toCopyText } from './copy-text.ts';
 import { exportStatement } from './export-statement.ts';
 import { dropKeys, restoreKeys } from './foreign-keys.ts';
+import { holdsLargeObjects, LARGE_OBJECTS_EXPORT, loadLargeObjects } from './large-objects.ts';
 import { type LiveTable, onlyList } from './live-table.ts';
 import { refreshMaterializedViews } from './materialized-views.ts';
 import { peek } from './peek.ts';
@@ -44,7 +45,8 @@ export class PostgresRestore implements DatabaseRestore {
   }
 
   async clear(signal: AbortSignal): Promise<void> {
-    const { tables } = this.#ground.request;
+    // Large objects are replaced as they are loaded: what is not among them goes.
+    const tables = this.#ground.request.tables.filter((table) => !holdsLargeObjects(table));
     await this.#telling(async () => {
       if (this.#schema !== undefined) {
         await this.#schema.before(signal);
@@ -64,6 +66,9 @@ export class PostgresRestore implements DatabaseRestore {
 
   async load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number> {
     const label = tableLabel(table);
+    if (holdsLargeObjects(table)) {
+      return await this.#telling(() => loadLargeObjects(this.#session, rows, signal), label);
+    }
     const { oid } = this.#live(table);
     const cleared = this.#ground.request.clearedColumns
       .filter((entry) => tableKey(entry.table) === tableKey(table))
@@ -102,10 +107,12 @@ export class PostgresRestore implements DatabaseRestore {
   }
 
   async *readRows(table: TableToRestore, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const live = this.#live(table);
+    const statement = holdsLargeObjects(table)
+      ? LARGE_OBJECTS_EXPORT
+      : exportStatement(this.#live(table), table.columns);
     try {
       await this.#useSearchPath("''", signal);
-      yield* this.#session.copyOut(exportStatement(live, table.columns), signal);
+      yield* this.#session.copyOut(statement, signal);
     } catch (error) {
       throw statementRefusal(error, { table: tableLabel(table) });
     }

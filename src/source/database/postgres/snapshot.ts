@@ -11,6 +11,7 @@ import type {
 } from '../../source.ts';
 import { type LiveTables, readDescription } from './describe.ts';
 import { exportStatement } from './export-statement.ts';
+import { holdsLargeObjects, LARGE_OBJECTS_EXPORT } from './large-objects.ts';
 import { carriedColumns, onlyList } from './live-table.ts';
 import { lockHolders } from './lock-holders.ts';
 import { quoteTable, tableKey, tableLabel } from './quote.ts';
@@ -85,6 +86,15 @@ export class PostgresSnapshot implements DatabaseSnapshot {
   }
 
   async *readRows(table: Table, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const statement = holdsLargeObjects(table) ? LARGE_OBJECTS_EXPORT : this.#exportOf(table);
+    try {
+      yield* this.#session.copyOut(statement, signal);
+    } catch (error) {
+      throw statementRefusal(error, { table: tableLabel(table) });
+    }
+  }
+
+  #exportOf(table: Table): string {
     const live = this.#tables.get(tableKey(table));
     if (live === undefined) {
       throw new HoldfastError(
@@ -95,11 +105,7 @@ export class PostgresSnapshot implements DatabaseSnapshot {
         },
       );
     }
-    try {
-      yield* this.#session.copyOut(exportStatement(live, carriedColumns(live)), signal);
-    } catch (error) {
-      throw statementRefusal(error, { table: tableLabel(table) });
-    }
+    return exportStatement(live, carriedColumns(live));
   }
 
   async readSequences(tables: readonly TableName[], signal: AbortSignal): Promise<readonly SequenceState[]> {
