@@ -21,7 +21,7 @@ export async function beginRestore(
 ): Promise<PostgresRestore> {
   const involved = new Map<string, TableName>(request.tables.map((table) => [tableKey(table), table]));
   try {
-    await refuseStandby(session, signal);
+    await refuseReadOnly(session, signal);
     if (request.endSessions) await endOtherSessions(session, request.lockTimeoutMs, signal);
     await session.execute('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', signal);
     await session.query(
@@ -55,13 +55,22 @@ export async function beginRestore(
   }
 }
 
-async function refuseStandby(session: PostgresSession, signal: AbortSignal): Promise<void> {
-  const rows = await session.query<{ standby: boolean }>(
-    'SELECT pg_catalog.pg_is_in_recovery() AS standby',
+async function refuseReadOnly(session: PostgresSession, signal: AbortSignal): Promise<void> {
+  const [found] = await session.query<{ standby: boolean; readOnly: boolean }>(
+    `SELECT pg_catalog.pg_is_in_recovery() AS standby,
+            pg_catalog.current_setting('default_transaction_read_only') = 'on' AS "readOnly"`,
     [],
     signal,
   );
-  if (rows[0]?.standby !== true) return;
+  if (found?.standby !== true) {
+    if (found?.readOnly !== true) return;
+    // It could be overruled, but somebody set it to keep this database from being changed.
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      'This PostgreSQL database or user is set to read only (default_transaction_read_only).',
+      { hint: 'Reset the setting if the database is to be changed, or restore into another one.' },
+    );
+  }
   throw new HoldfastError('INVALID_INPUT', 'This PostgreSQL server is a standby and only allows reading.', {
     hint: 'Restore into the primary server.',
   });

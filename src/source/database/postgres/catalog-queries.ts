@@ -5,6 +5,9 @@ import type { Writing } from './live-table.ts';
 /** Schemas of applications: not the system's, not another session's temporary one. `n` is pg_namespace. */
 const USER_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 
+/** A standby holds no rows of them and refuses to read them. `c` is pg_class. */
+export const LOST_ON_STANDBY = `c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()`;
+
 const OF_EXTENSION = `EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass
   AND e.objid = c.oid AND e.deptype = 'e')`;
 
@@ -28,6 +31,7 @@ SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
        c.relrowsecurity AS "rowSecurity", c.reltuples::float8 AS tuples, c.relpages AS pages
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMA} AND NOT ${OF_EXTENSION}
+   AND NOT (${LOST_ON_STANDBY})
  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
 
 /** Sizes in bytes of tables nobody analyzed; asked apart, since it waits for whoever rewrites the table. */
@@ -133,6 +137,7 @@ SELECT c.conrelid::text AS oid, c.conname::text AS name,
 export const LEFT_OUT = `
 SELECT n.nspname || '.' || c.relname AS name,
        CASE WHEN c.relpersistence = 't' THEN 'temporary table of an open session'
+            WHEN ${LOST_ON_STANDBY} THEN 'unlogged table; a standby does not hold its rows'
             WHEN ${OF_EXTENSION} THEN 'belongs to an extension, which brings it along'
             WHEN c.relkind = 'v' THEN 'view; holds no rows of its own'
             WHEN c.relkind = 'm' THEN 'materialized view; refreshed by a restore of the tables it is made of'
@@ -141,7 +146,7 @@ SELECT n.nspname || '.' || c.relname AS name,
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE (c.relkind IN ('v', 'm', 'f', 'p') AND c.relpersistence <> 't' AND ${USER_SCHEMA} AND NOT ${OF_EXTENSION})
     OR (c.relkind = 'r' AND c.relpersistence = 't')
-    OR (c.relkind = 'r' AND ${USER_SCHEMA} AND ${OF_EXTENSION})
+    OR (c.relkind = 'r' AND ${USER_SCHEMA} AND (${OF_EXTENSION} OR ${LOST_ON_STANDBY}))
 ORDER BY 1`;
 
 export interface SequenceRow {

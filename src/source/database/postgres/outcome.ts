@@ -40,13 +40,9 @@ export async function transactionOutcome(
 }
 
 async function statusOf(session: PostgresSession, xid: string, signal: AbortSignal): Promise<string | null> {
-  const expression =
-    session.versionNumber >= 130_000
-      ? 'pg_catalog.pg_xact_status($1::text::pg_catalog.xid8)'
-      : 'pg_catalog.txid_status($1::text::int8)';
   try {
     const rows = await session.query<{ status: string | null }>(
-      `SELECT ${expression} AS status`,
+      'SELECT pg_catalog.pg_xact_status($1::text::pg_catalog.xid8) AS status',
       [xid],
       signal,
     );

@@ -29,7 +29,7 @@ export interface PostgresOptions {
 }
 
 /**
- * A PostgreSQL database (12 or newer) at `url`. Connects only when asked something.
+ * A PostgreSQL database (13 or newer) at `url`. Connects only when asked something.
  * @throws HoldfastError INVALID_INPUT when `url` is no address of a PostgreSQL database.
  */
 export function openPostgres(url: string, options: PostgresOptions = {}): Database {

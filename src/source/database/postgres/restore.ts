@@ -121,9 +121,8 @@ export class PostgresRestore implements DatabaseRestore {
   async ticket(): Promise<RestoreTicket> {
     return await this.#telling(async () => {
       await this.#bringBackRowSecurity();
-      const id = this.#session.versionNumber >= 130_000 ? 'pg_current_xact_id()' : 'txid_current()';
       const rows = await this.#session.query<{ xid: string }>(
-        `SELECT pg_catalog.${id}::text AS xid`,
+        'SELECT pg_catalog.pg_current_xact_id()::text AS xid',
         [],
         NEVER,
       );

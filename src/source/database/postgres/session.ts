@@ -9,7 +9,7 @@ import { PINNED_SETTINGS } from './pinned-settings.ts';
 import { connectRefusal } from './refusal.ts';
 
 /** The oldest major version whose catalog is understood. */
-const OLDEST_VERSION = 12;
+const OLDEST_VERSION = 13;
 /** How long to wait for the server to end a session of ours, milliseconds. */
 const END_TIMEOUT_MS = 5_000;
 const END_POLL_MS = 20;

@@ -9,6 +9,7 @@ import type {
   Table,
   TableName,
 } from '../../source.ts';
+import { LOST_ON_STANDBY } from './catalog-queries.ts';
 import { type LiveTables, readDescription } from './describe.ts';
 import { exportStatement } from './export-statement.ts';
 import { holdsLargeObjects, LARGE_OBJECTS_EXPORT } from './large-objects.ts';
@@ -19,6 +20,7 @@ import { statementRefusal } from './refusal.ts';
 import { readSchemaScript } from './schema/read-schema.ts';
 import { readSequenceStates } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
+import { namingTooLargeValue } from './too-large-value.ts';
 
 /** How often to begin anew when tables come and go while the snapshot is opened. */
 const ATTEMPTS = 5;
@@ -27,6 +29,7 @@ const READABLE_TABLES = `
 SELECT n.nspname::text AS schema, c.relname::text AS name
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT (${LOST_ON_STANDBY})
    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
  ORDER BY c.oid`;
 
@@ -90,7 +93,8 @@ export class PostgresSnapshot implements DatabaseSnapshot {
     try {
       yield* this.#session.copyOut(statement, signal);
     } catch (error) {
-      throw statementRefusal(error, { table: tableLabel(table) });
+      const told = await namingTooLargeValue(this.#session, error, this.#tables.get(tableKey(table)), signal);
+      throw statementRefusal(told, { table: tableLabel(table) });
     }
   }
 
