@@ -3,6 +3,9 @@ import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { abortError } from '../../../errors.ts';
 
+/** The most bytes of one CopyData message. */
+const MESSAGE_BYTES = 1024 * 1024;
+
 /**
  * Sends everything `source` yields; returns the number of rows the server took. After any error that is not the
  * server's own the connection is in the middle of a COPY and of no further use.
@@ -38,8 +41,11 @@ export async function feedCopy(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for await (const chunk of source) {
-      if (failure !== undefined) throw failure;
-      if (chunk.length > 0 && !stream.write(chunk)) await until('drain');
+      // The server takes a message into memory whole; a row may be hundreds of megabytes.
+      for (let start = 0; start < chunk.length; start += MESSAGE_BYTES) {
+        if (failure !== undefined) throw failure;
+        if (!stream.write(chunk.subarray(start, start + MESSAGE_BYTES))) await until('drain');
+      }
     }
     stream.end();
     await until('finish');
