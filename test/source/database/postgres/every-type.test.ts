@@ -163,19 +163,10 @@ describe('every type of PostgreSQL', () => {
     return await take(openPostgres(database.url), ['every']);
   }
 
-  it('comes back with its arrays, to the last byte of its text', async () => {
-    const taken = await every();
-    const before = await contents(database.adminUrl, taken.tables);
-    expect(before.get('public.every')?.length).toBeGreaterThan(300);
-    await database.execute('DELETE FROM every WHERE id > 3');
-    await putBack(openPostgres(database.url), taken);
-    expect(await contents(database.adminUrl, taken.tables)).toEqual(before);
-    expect((await every()).rows).toEqual(taken.rows);
-  });
-
   it('is written as row_to_json would write it, were everything but numbers and booleans text', async () => {
     const taken = await every();
     const lines = taken.rows[0]?.toString('utf8').trimEnd().split('\n') ?? [];
+    expect(lines.length).toBeGreaterThan(300);
     const list = await database.query(`
       WITH RECURSIVE base(oid, of) AS (
         SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
@@ -201,6 +192,16 @@ describe('every type of PostgreSQL', () => {
     }
     // And every line is JSON to a parser that is not ours.
     for (const line of lines) JSON.parse(line);
+  });
+
+  it('comes back with its arrays, to the last byte of its text', async () => {
+    const taken = await every();
+    const before = await contents(database.adminUrl, taken.tables);
+    expect(before.get('public.every')?.length).toBeGreaterThan(300);
+    await database.execute('DELETE FROM every WHERE id > 3');
+    await putBack(openPostgres(database.url), taken);
+    expect(await contents(database.adminUrl, taken.tables)).toEqual(before);
+    expect((await every()).rows).toEqual(taken.rows);
   });
 
   it('that extensions bring comes back too, where they are to be had', async () => {
