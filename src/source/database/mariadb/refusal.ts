@@ -6,6 +6,8 @@ import { HoldfastError, systemErrorCode } from '../../../errors.ts';
 export interface RefusalContext {
   /** The table as people read it. */
   readonly table?: string;
+  /** Anything else that was being made, as `KIND name`. */
+  readonly object?: string;
   /** Tables were to be replaced, not only read. */
   readonly restoring?: boolean;
 }
@@ -117,7 +119,8 @@ const STRUCTURE = [1005, 1061, 1068, 1101, 1215, 1506, 1822, 1825, 1826, 1901, 1
 
 function refusalOf(error: SqlError, context: RefusalContext): Refusal {
   const { errno } = error;
-  const at = context.table === undefined ? '' : ` (table ${context.table})`;
+  const place = context.table === undefined ? context.object : `table ${context.table}`;
+  const at = place === undefined ? '' : ` (${place})`;
   const told = shorten(error.sqlMessage ?? '');
   const details = (hint: string) => ({ hint, cause: error });
   if (DENIED.includes(errno)) {

@@ -17,6 +17,7 @@ import { createJournal, finishSwap, note, type Step, takeBack } from './journal.
 import { loadRows } from './load-rows.ts';
 import { quoteName, type RestoreNames, tableKey, tableLabel } from './names.ts';
 import { serverIdentity } from './outcome.ts';
+import { probe } from './probe.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';
 import { dropOf, type PlannedTable, type RestoreTables } from './restore-tables.ts';
 import { restartSequence, setCounter } from './sequences.ts';
@@ -55,6 +56,7 @@ export class MariadbRestore implements DatabaseRestore {
     await this.#telling(async () => {
       this.#began = true;
       await createJournal(this.#worker, names, signal);
+      await probe(this.#worker, names, tables.epilogue, signal);
       for (const { object, sql } of tables.prelude) {
         const name = object.slice('SEQUENCE '.length);
         if (sequences.includes(name)) continue;
@@ -118,15 +120,16 @@ export class MariadbRestore implements DatabaseRestore {
   async commit(): Promise<void> {
     const { names, tables } = this.#ground;
     try {
-      // The locker guards what it has locked; a table nobody has locked is guarded by the worker.
       for (const { name, n, exists } of tables.planned) {
         if (exists) await guardTable(this.#locker, names, name, 2 * n, NEVER);
-        await guardTable(this.#worker, names, names.fresh(n), 2 * n + 1, NEVER);
       }
-      for (const { name, n } of tables.neighbours) await guardTable(this.#worker, names, name, 2 * n, NEVER);
-      // Tables that are not replaced were not locked: their keys are looked at again now that nobody can write.
-      for (const check of this.#keyChecks(true)) await checkKey(this.#worker, check, NEVER);
+      // The guards keep writers out from here on; a key's other table could not be guarded under the lock.
       await this.#locker.end();
+      for (const { n } of tables.planned)
+        await guardTable(this.#worker, names, names.fresh(n), 2 * n + 1, NEVER);
+      for (const { name, n } of tables.neighbours) await guardTable(this.#worker, names, name, 2 * n, NEVER);
+      // Tables that stay were not locked: their keys are looked at again now that nobody can write.
+      for (const check of this.#keyChecks(true)) await checkKey(this.#worker, check, NEVER);
       this.#swapTried = true;
       await this.#worker.execute(this.#swapStatement(), NEVER);
       await finishSwap(this.#worker, names, NEVER);
