@@ -18,7 +18,7 @@ export interface Step {
 }
 
 /** Means "it is there already" or "it is gone already": what a step meant that ran before its end was noted. */
-const ALREADY_DONE = [1005, 1050, 1061, 1091, 1304, 1359, 1360, 1537, 1826];
+const ALREADY_DONE = [1050, 1061, 1091, 1304, 1359, 1360, 1537, 1826];
 
 /** Makes the journal; with it a restore can be found. */
 export async function createJournal(
@@ -191,6 +191,8 @@ async function tolerant(session: MariadbSession, sql: string, signal: AbortSigna
   try {
     await session.execute(sql, signal);
   } catch (error) {
-    if (!ALREADY_DONE.includes(serverErrorNumber(error) ?? 0)) throw error;
+    // 1005 means many things; with 121 a key of that name is there.
+    const isThere = serverErrorNumber(error) === 1005 && error instanceof Error && /errno: 121/.test(error.message);
+    if (!isThere && !ALREADY_DONE.includes(serverErrorNumber(error) ?? 0)) throw error;
   }
 }
