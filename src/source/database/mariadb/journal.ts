@@ -192,7 +192,8 @@ async function tolerant(session: MariadbSession, sql: string, signal: AbortSigna
     await session.execute(sql, signal);
   } catch (error) {
     // 1005 means many things; with 121 a key of that name is there.
-    const isThere = serverErrorNumber(error) === 1005 && error instanceof Error && /errno: 121/.test(error.message);
+    const isThere =
+      serverErrorNumber(error) === 1005 && error instanceof Error && /errno: 121/.test(error.message);
     if (!isThere && !ALREADY_DONE.includes(serverErrorNumber(error) ?? 0)) throw error;
   }
 }

@@ -1,12 +1,15 @@
 /** Fills one new table from row lines, a batch a statement. */
 import { HoldfastError } from '../../../errors.ts';
 import { formOf, type LiveColumn } from './column-values.ts';
+import { insertSql } from './insert-sql.ts';
 import { toLoadText } from './load-text.ts';
 import { quoteName } from './names.ts';
 import { type MariadbSession, ROWS_FILE } from './session.ts';
 
 /** The driver takes a whole file into memory: a batch has so many bytes, or is one bigger row. */
 const BATCH_BYTES = 4 * 1024 * 1024;
+/** An INSERT has to fit into max_allowed_packet, and bytes are twice as long in it. */
+const INSERT_BYTES = 1024 * 1024;
 
 /** The protocol counts warnings up to this number. */
 const MOST_WARNINGS = 65_535;
@@ -32,15 +35,19 @@ export async function loadRows(
   signal: AbortSignal,
 ): Promise<number> {
   const sql = loadStatement(load);
+  const [setting] = await session.query('SELECT @@GLOBAL.local_infile', signal);
+  const takesFiles = setting?.[0] === '1';
   const batches = toLoadText(rows, {
     table: load.label,
     columns: load.columns.map((column) => ({ name: column.name, form: formOf(column) })),
     cleared: load.cleared,
-    batchBytes: BATCH_BYTES,
+    batchBytes: takesFiles ? BATCH_BYTES : INSERT_BYTES,
   });
   let loaded = 0;
   for await (const batch of batches) {
-    const effect = await session.loadFile(sql, batch.text, signal);
+    const effect = takesFiles
+      ? await session.loadFile(sql, batch.text, signal)
+      : await session.execute(insertSql(load.into, load.columns, batch.text), signal);
     if (
       effect.warnings !== Math.min(batch.withoutLabel, MOST_WARNINGS) ||
       effect.affectedRows !== batch.rows

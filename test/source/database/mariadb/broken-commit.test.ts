@@ -58,7 +58,7 @@ describe.skipIf(serverUrl === null)('a commit that breaks off', () => {
       'CREATE TABLE parent (id INT AUTO_INCREMENT PRIMARY KEY, v TEXT)',
       'CREATE TABLE child (id INT PRIMARY KEY, p INT, CONSTRAINT child_parent FOREIGN KEY (p) REFERENCES parent (id))',
       'CREATE TABLE outside (id INT PRIMARY KEY, p INT, CONSTRAINT outside_parent FOREIGN KEY (p) REFERENCES parent (id))',
-      "CREATE TRIGGER on_child BEFORE INSERT ON child FOR EACH ROW SET NEW.id = NEW.id",
+      'CREATE TRIGGER on_child BEFORE INSERT ON child FOR EACH ROW SET NEW.id = NEW.id',
       "INSERT INTO parent (v) VALUES ('new'), ('rows')",
       'INSERT INTO child VALUES (1, 1)',
       'INSERT INTO outside VALUES (1, 2)',
