@@ -4,19 +4,16 @@
  * one deflate stream, two bytes short of its end. zlib's own stream would use one core at a time. Zstandard is one
  * stream and one frame an entry (joined frames are legal, but tools stop after the first), fast enough on one core.
  */
-import { availableParallelism } from 'node:os';
 import { finished } from 'node:stream';
-import { promisify } from 'node:util';
 import {
   constants,
   createZstdCompress,
-  deflateRaw,
   deflateRawSync,
   type ZstdCompress,
   zstdCompressSync,
 } from 'node:zlib';
+import { deflateBlock, deflatedShare } from './deflate-block.ts';
 import type { Compression } from './manifest.ts';
-import { Turns } from './turns.ts';
 import { DEFLATED, STORED, ZSTANDARD } from './zip-methods.ts';
 
 /** Blocks are cut to this size: big enough that what a block cannot refer to costs under 1 % of size. */
@@ -27,22 +24,8 @@ const OUTPUT_BYTES = 640 * 1024;
 const DEFLATE_END = Buffer.from([0x03, 0x00]);
 /** On rows level 3 costs up to five times as much for a few percent. */
 const ZSTD_LEVEL = 1;
-/** How much of a block is packed to see whether it shrinks. */
-const SAMPLE_BYTES = 64 * 1024;
 /** Content that keeps more than this share of its size is stored: it was compressed before. */
 const NOT_WORTH_IT = 0.97;
-
-const deflateOnPool = promisify<Buffer, object, Buffer>(deflateRaw);
-
-/**
- * Node's pool has four threads for everything: a thread more than the cores would gain nothing, and one has to
- * stay free for the files that are read and written meanwhile. Of the process, since the pool is.
- */
-const deflating = new Turns(Math.max(1, Math.min(availableParallelism(), 3)));
-
-function deflateRawAsync(block: Buffer, options: object): Promise<Buffer> {
-  return deflating.run(() => deflateOnPool(block, options));
-}
 
 /** Packs one entry. */
 export interface Packer {
@@ -79,7 +62,7 @@ function deflate(level: number): Packing {
   return {
     method: DEFLATED,
     newPacker: () => ({
-      pack: (block) => deflateRawAsync(block, options),
+      pack: (block) => deflateBlock(block, options),
       end: async () => DEFLATE_END,
       close: () => {},
     }),
@@ -143,10 +126,7 @@ export const PACKINGS: Readonly<Record<Compression, Packing>> = {
   ZSTD,
 };
 
-/** Whether packing would be in vain, judged by a piece from the middle of an entry's first block. */
+/** Whether packing would be in vain, judged by an entry's first block. */
 export async function isPackedAlready(block: Buffer): Promise<boolean> {
-  const middle = Math.max(0, Math.floor((block.length - SAMPLE_BYTES) / 2));
-  const sample = block.subarray(middle, middle + SAMPLE_BYTES);
-  const packed = await deflateRawAsync(sample, { level: 1, chunkSize: SAMPLE_BYTES });
-  return packed.length > sample.length * NOT_WORTH_IT;
+  return (await deflatedShare(block)) > NOT_WORTH_IT;
 }

@@ -226,3 +226,26 @@ test('a sink that fails while blocks are still being packed fails the bundle wit
   });
   expect(left).toEqual([]);
 });
+
+describe('long values that hold nothing that occurred before', () => {
+  const sizeOf = async (content: Buffer) => {
+    const bundle = await writeBundle({ files: [file('a', content)] });
+    const reader = await openBundle(bundle);
+    const [entry] = await listEntries(reader);
+    if (entry === undefined) throw new Error('no entry');
+    expect((await bytesOf(reader.readFile(entry, never))).equals(content)).toBe(true);
+    return bundle.length;
+  };
+
+  test('as hexadecimal take no more room than the bytes they stand for', async () => {
+    const hexadecimal = Buffer.from(randomBytes(2 * MIB).toString('hex'));
+    expect(deflateRawSync(hexadecimal, { level: 1 }).length).toBeGreaterThan(2.1 * MIB);
+    expect(await sizeOf(hexadecimal)).toBeLessThan(2.07 * MIB);
+  });
+
+  test('but values that repeat themselves are packed as such', async () => {
+    const value = randomBytes(15_000).toString('hex');
+    expect(await sizeOf(Buffer.from(value.repeat(100)))).toBeLessThan(0.2 * MIB);
+    expect(await sizeOf(Buffer.alloc(3 * MIB, '0'))).toBeLessThan(0.1 * MIB);
+  });
+});
