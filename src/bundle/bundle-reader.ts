@@ -1,6 +1,5 @@
 /** Reads one bundle and believes nothing: see docs/bundle-format.md for what is checked when. */
 import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { HoldfastError, throwIfAborted } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type {
@@ -20,6 +19,7 @@ import {
   type SchemaEntry,
   type TablePart,
 } from './check-entries.ts';
+import { checkSideBySide, type EntryToCheck, type OnDamage } from './checks-side-by-side.ts';
 import type { EntryRecord, Manifest, ManifestTable } from './manifest.ts';
 import { readEntryList } from './read-entry-list.ts';
 import { readManifest } from './read-manifest.ts';
@@ -33,8 +33,6 @@ import { ZipDirectory } from './zip-directory.ts';
 import type { ZipEntry } from './zip-records.ts';
 
 const [ENTRY_LIST, RESTORE_GUIDE, MANIFEST] = OWN_ENTRIES;
-/** Entries that a verify reads at once: one core is never enough to unpack at the speed of a disk. */
-const VERIFIED_AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
 
 /**
  * Opens a bundle and checks its structure, names, manifest and list of entries. Closes `file` when it refuses.
@@ -164,7 +162,7 @@ class ZipBundleReader implements BundleReader {
   async verifyContent(
     onProgress: OnBundleProgress,
     signal: AbortSignal,
-    onDamage?: (entry: string, error: HoldfastError) => void,
+    onDamage?: OnDamage,
   ): Promise<ContentReport> {
     const report = { entries: 0, rows: 0, bytes: 0, files: 0 };
     const tell: OnBundleProgress = (progress) => {
@@ -173,42 +171,26 @@ class ZipBundleReader implements BundleReader {
       report.files += progress.files ?? 0;
       onProgress(progress);
     };
-    const others = new AbortController();
-    const whole = AbortSignal.any([signal, others.signal]);
-    const running: { readonly entry: string; readonly check: Promise<void> }[] = [];
-    const begin = (entry: string, check: Promise<void>) => {
-      // Looked at when it is its turn: damage is told in the order of the bundle.
-      check.catch(() => {});
-      running.push({ entry, check });
-    };
-    const settle = async () => {
-      const { entry, check } = running.shift() ?? { entry: '', check: undefined };
-      try {
-        await check;
-      } catch (error) {
-        const told = error instanceof HoldfastError && error.code === 'INVALID_CHECKSUM';
-        if (onDamage === undefined || !told) throw error;
-        onDamage(entry, error);
-      }
-    };
-    try {
-      for await (const record of this.entries(whole)) {
-        throwIfAborted(signal);
-        begin(record.entry, this.#verifyEntry(record, tell, whole));
-        report.entries++;
-        if (running.length >= VERIFIED_AT_ONCE) await settle();
-      }
-      begin(RESTORE_GUIDE, drain(entryContent(this.#file, this.#entry(RESTORE_GUIDE), whole)));
-      while (running.length > 0) await settle();
-    } finally {
-      others.abort();
-      await Promise.allSettled(running.map(({ check }) => check));
-    }
+    const checks = (whole: AbortSignal) => this.#checks(report, tell, whole);
+    await checkSideBySide(checks, onDamage, signal);
     return report;
   }
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  async *#checks(
+    report: { entries: number },
+    tell: OnBundleProgress,
+    signal: AbortSignal,
+  ): AsyncGenerator<EntryToCheck> {
+    for await (const record of this.entries(signal)) {
+      yield { entry: record.entry, check: () => this.#verifyEntry(record, tell, signal) };
+      report.entries++;
+    }
+    const guide = this.#entry(RESTORE_GUIDE);
+    yield { entry: RESTORE_GUIDE, check: () => drain(entryContent(this.#file, guide, signal)) };
   }
 
   async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 /** Writes one bundle, entry after entry; docs/bundle-format.md describes what comes out. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { HoldfastError, throwIfAborted } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import type {
   BundledSchema,
   BundleFile,
@@ -11,8 +11,8 @@ import type {
   OnBundleProgress,
   WrittenFile,
 } from './bundle.ts';
+import { BundleEntryNames } from './bundle-entry-names.ts';
 import { DiskSpool } from './disk-spool.ts';
-import { label, shorten, TreeNames, uniqueLabel } from './entry-names.ts';
 import { MOST_DIRECTORY_BYTES, tooBigToWrite } from './limits.ts';
 import {
   type Compression,
@@ -33,8 +33,6 @@ import { TOOL_VERSION } from './tool-version.ts';
 import { checkTruePath, trueBytes } from './true-path.ts';
 import { ZipOutput, type ZipOutputEntry } from './zip-output.ts';
 
-/** The schema that file names of tables do not mention. */
-const DEFAULT_SCHEMA = 'public';
 /** Of an entry in the central directory, without its name; generous. */
 const DIRECTORY_ENTRY_BYTES = 80;
 /** Entries that belong to every bundle and are not in entries.ndjson. */
@@ -65,10 +63,7 @@ class ZipBundleWriter implements BundleWriter {
   readonly #entryList: DiskSpool;
   readonly #bounds: BundleWriterBounds;
   readonly #now = Date.now();
-  readonly #tableLabels = new Set<string>();
-  readonly #trees = new Map<string, TreeNames>();
-  readonly #treeLabels = { files: new Set<string>(), config: new Set<string>() };
-  readonly #envLabels = new Set<string>();
+  readonly #names = new BundleEntryNames();
   readonly #compression: Compression;
   /** Whether a compound statement was added, and nobody told for which kind of database. */
   #compoundForUnknown = false;
@@ -147,7 +142,7 @@ class ZipBundleWriter implements BundleWriter {
   ): Promise<WrittenFile> {
     throwIfAborted(signal);
     checkTruePath(file.path);
-    const entry = this.#fileEntryName(file);
+    const entry = this.#names.file(file);
     const common = {
       entry,
       area: file.area,
@@ -225,7 +220,7 @@ class ZipBundleWriter implements BundleWriter {
     onProgress: OnBundleProgress,
     signal: AbortSignal,
   ): Promise<EntryRecord & { kind: 'TABLE_PART' }> {
-    const entry = this.#tablePartName(table, part);
+    const entry = this.#names.tablePart(table, part);
     const measure: Measure = { size: 0, hash: createHash('sha256') };
     // Rows are told with the bytes they came in; the array counts them before it gives the bytes out.
     let told = 0;
@@ -292,33 +287,6 @@ class ZipBundleWriter implements BundleWriter {
 
   #plainFile(name: string): ZipOutputEntry {
     return { name, kind: 'FILE', mode: 0o600, modifiedAt: this.#now };
-  }
-
-  #tablePartName(table: Pick<ManifestTable, 'schema' | 'name'>, part: number): string {
-    const { schema, name } = table;
-    const inDefaultSchema = schema === null || schema === DEFAULT_SCHEMA;
-    const plain = inDefaultSchema ? label(name) : `${label(schema)}.${label(name)}`;
-    const numbered = part === 1 ? '' : `.part${part}`;
-    return `db/${uniqueLabel(`${shorten(plain)}${numbered}`, '.json', this.#tableLabels)}`;
-  }
-
-  #fileEntryName(file: BundleFile): string {
-    if (file.area === 'env') {
-      if (file.kind !== 'FILE') throw new HoldfastError('INVALID_INPUT', 'The env file is no regular file.');
-      return `env/${uniqueLabel('.env', '', this.#envLabels)}`;
-    }
-    const names = this.#treeNames(file.area, file.tree);
-    return file.kind === 'DIRECTORY' ? names.directory(file.path) : names.file(file.path);
-  }
-
-  #treeNames(area: 'files' | 'config', tree: string): TreeNames {
-    const key = `${area}/${tree}`;
-    let names = this.#trees.get(key);
-    if (names === undefined) {
-      names = new TreeNames(`${area}/${uniqueLabel(label(tree), '', this.#treeLabels[area])}`);
-      this.#trees.set(key, names);
-    }
-    return names;
   }
 }
 
