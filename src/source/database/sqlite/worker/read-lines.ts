@@ -8,6 +8,9 @@ import { exactNumber } from './values.ts';
 const BIG_LINE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 10;
 
+/** Lines that are made strings at once, bytes: what they leave behind lives shortly. */
+const BLOCK_BYTES = 64 * 1024;
+
 /** Column by column, as JSON.parse has it, or already as values. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -33,7 +36,13 @@ export function readLines(chunks: Iterable<Buffer>, take: RowTaker): void {
       begun.push(chunk.subarray(0, start));
       rowsOf(Buffer.concat(begun), take);
     }
-    if (start < end) rowsOf(chunk.subarray(start, end), take);
+    while (start < end) {
+      // At least one line, and no more than to the last one's end.
+      const within = chunk.subarray(0, Math.min(end, start + BLOCK_BYTES)).lastIndexOf(NEWLINE) + 1;
+      const stop = within > start ? within : chunk.indexOf(NEWLINE, start) + 1;
+      rowsOf(chunk.subarray(start, stop), take);
+      start = stop;
+    }
     begun = end < chunk.length ? [chunk.subarray(end)] : [];
   }
   if (begun.length > 0) throw new MalformedRow('its line does not end');
