@@ -17,8 +17,7 @@ export interface SqliteOptions {
  * with an abort, and with this process.
  *
  * SQLite does not know its sessions: `sessions` answers undefined and `endSessions` of a restore has no effect; an
- * application that holds a lock makes the restore SOURCE_BUSY. A table without an INTEGER PRIMARY KEY gets new
- * rowids in a restore: they are no part of its rows.
+ * application that holds a lock makes the restore SOURCE_BUSY.
  */
 export function openSqlite(path: string, options: SqliteOptions = {}): Database {
   const busyTimeoutMs = options.busyTimeoutMs ?? 5000;

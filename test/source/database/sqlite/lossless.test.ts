@@ -47,6 +47,44 @@ test('a rowid is said only where it cannot be guessed', async () => {
   expect(lines.get('own')).toBe('{"$rowid_":5,"$rowid":"a"}\n');
 });
 
+test.each(['le', 'be'])('text of UTF-16%s that is no valid text comes back', async (order) => {
+  const path = makeDatabase(`PRAGMA encoding = 'UTF-16${order}'; CREATE TABLE t (a TEXT, b);
+    INSERT INTO t VALUES (CAST(x'${order === 'le' ? '610000d8' : '0061d800'}' AS TEXT), 'plain'), ('é', char(0))`);
+  const before = everythingIn(path);
+  const taken = await takeWholeBackup(openSqlite(path));
+  expect(taken.lines.get('t')).toBe(
+    '{"a":{"$text16":"610000D8"},"b":"plain"}\n{"a":"é","b":{"$text":"00"}}\n',
+  );
+  const target = emptyFile();
+  await putWholeBack(openSqlite(target), taken, { mode: 'CREATE' });
+  expect(everythingIn(target)).toEqual(before);
+});
+
+test('text that a database of another encoding cannot store is refused', async () => {
+  const taken = await takeBackup(
+    openSqlite(
+      makeDatabase(
+        "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (a); INSERT INTO t VALUES (CAST(x'00d8' AS TEXT))",
+      ),
+    ),
+  );
+  const path = makeDatabase('CREATE TABLE t (a)');
+  await expect(putBack(openSqlite(path), taken)).rejects.toMatchObject({
+    message: expect.stringMatching(/^Row 1 of the table "t" .* cannot store/),
+  });
+});
+
+test('blobs that look like the inside of JSON are blobs in every column', async () => {
+  const path = makeDatabase(`CREATE TABLE t (a TEXT, b INTEGER, c BLOB, d REAL);
+    INSERT INTO t SELECT value, value, value, value FROM (SELECT x'00' AS value UNION ALL SELECT x'02' UNION ALL SELECT jsonb('{"a":[1,2]}') UNION ALL SELECT jsonb('"x"'))`);
+  const before = everythingIn(path);
+  const database = openSqlite(path);
+  const taken = await takeBackup(database);
+  inDatabase(path, (db) => db.exec('DELETE FROM t'));
+  await putBack(database, taken);
+  expect(everythingIn(path)).toEqual(before);
+});
+
 test('many rows with gaps come back, also those between pages', async () => {
   const path = makeDatabase(`CREATE TABLE t (a, b);
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i, 'text ' || i FROM n;

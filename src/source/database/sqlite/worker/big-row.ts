@@ -28,7 +28,7 @@ export function bigFields(line: Buffer): Record<string, Value> {
     return line.subarray(start, at - 1);
   };
   const value = (): Value => {
-    if (line[at] === QUOTE) return new TextBytes(unescaped(quoted()));
+    if (line[at] === QUOTE) return new TextBytes(unescaped(quoted()), true);
     if (line[at] === OPEN) {
       at += 1;
       const tag = quoted().toString();

@@ -40,7 +40,7 @@ export function loadRows(
     cleared: cleared.has(foldName(column.name)),
   }));
   const inserter = new RowInserter(db, layout.name, target.columns);
-  const storesUtf8 = encodingOf(db) === 'UTF-8';
+  const encoding = encodingOf(db);
   const rowid = carriedRowid(layout);
   const rowidIsIn = rowidField(target.columns);
   /** The values of a row; before them its rowid, once one was said. */
@@ -65,9 +65,9 @@ export function loadRows(
 
   const boundAt = (value: Value, place: number): Bound => {
     if (!(value instanceof TextBytes)) return value;
-    if (!storesUtf8) return value.toText();
-    castPlaces += `${place},`;
-    return value.utf8;
+    const stored = value.storedIn(encoding);
+    if (typeof stored !== 'string') castPlaces += `${place},`;
+    return stored;
   };
 
   /** Checks how many fields a row has; the place of its first column. */

@@ -4,7 +4,7 @@ import type { SchemaChange } from '../../../source.ts';
 import { setHeaderValue } from './header-values.ts';
 import { dropObject, makeObject, makeVirtualTable } from './make-object.ts';
 import type { Connection } from './open-database.ts';
-import { isVirtual, type SchemaObject, schemaObjects } from './schema-objects.ts';
+import { isVirtual, type SchemaObject, schemaObjects, stands } from './schema-objects.ts';
 import { type ParsedSchema, parseSchema } from './schema-statements.ts';
 import { foldName } from './sql-names.ts';
 
@@ -56,7 +56,7 @@ export class SchemaReplacement {
     this.#dropBelongings(standing, [...tables, ...views]);
     // Virtual ones first: they take the tables with their content along.
     for (const object of obsolete.sort((a, b) => Number(isVirtual(b)) - Number(isVirtual(a)))) {
-      if (new Standing(this.#db).find(object) !== undefined) dropObject(this.#db, object);
+      if (stands(this.#db, object)) dropObject(this.#db, object);
     }
     return this.#make(tables);
   }

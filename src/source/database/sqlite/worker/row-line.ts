@@ -1,6 +1,5 @@
 /** One row as a line, value by value, without ever holding a big value twice. */
 import { isUtf8 } from 'node:buffer';
-import { HoldfastError } from '../../../../errors.ts';
 import type { Connection } from './open-database.ts';
 import { rowidField } from './rowids.ts';
 import { quoteName } from './sql-names.ts';
@@ -58,14 +57,19 @@ export function* rowLine(
     yield Buffer.from(`${place === 0 ? begin : ','}${JSON.stringify(name)}:`);
     const value = values[place];
     if (!Buffer.isBuffer(value)) yield Buffer.from(String(value));
-    else if (types?.[place] === 't') yield* textValue(value, encoding, name);
+    else if (types?.[place] === 't') yield* textValue(value, encoding);
     else yield* tagged('$blob', value);
   }
   yield Buffer.from('}\n');
 }
 
-function* textValue(bytes: Buffer, encoding: Encoding, column: string): Generator<Buffer, void, undefined> {
-  const utf8 = encoding === 'UTF-8' ? bytes : utf8FromUtf16(bytes, encoding, column);
+function* textValue(bytes: Buffer, encoding: Encoding): Generator<Buffer, void, undefined> {
+  const utf8 = encoding === 'UTF-8' ? bytes : utf8FromUtf16(bytes, encoding);
+  if (utf8 === undefined) {
+    // The bytes are turned around by now, if need be.
+    yield* tagged('$text16', bytes);
+    return;
+  }
   if (utf8.includes(0) || !isUtf8(utf8)) {
     yield* tagged('$text', utf8);
     return;
@@ -95,14 +99,8 @@ function characterStart(utf8: Buffer, at: number): number {
   return place;
 }
 
-function utf8FromUtf16(bytes: Buffer, encoding: Encoding, column: string): Buffer {
+/** Undefined when it is no valid UTF-16; `bytes` are little endian afterwards. */
+function utf8FromUtf16(bytes: Buffer, encoding: Encoding): Buffer | undefined {
   const text = (encoding === 'UTF-16be' ? bytes.swap16() : bytes).toString('utf16le');
-  if (text.isWellFormed()) return Buffer.from(text);
-  throw new HoldfastError(
-    'SCHEMA_MISMATCH',
-    `The column ${JSON.stringify(column)} holds text that is no valid UTF-16.`,
-    {
-      hint: 'Correct the text, or leave the table out.',
-    },
-  );
+  return text.isWellFormed() ? Buffer.from(text) : undefined;
 }

@@ -25,6 +25,13 @@ export function schemaObjects(db: Connection): SchemaObject[] {
     .filter((object) => !isMarker(object.name, object.sql));
 }
 
+/** True while an object is there. */
+export function stands(db: Connection, { type, name }: SchemaObject): boolean {
+  return (
+    db.prepare('SELECT 1 FROM main.sqlite_schema WHERE type = ? AND name = ?').get(type, name) !== undefined
+  );
+}
+
 /** True for a table that holds no rows itself: its module does, or other tables. */
 export function isVirtual({ type, sql }: SchemaObject): boolean {
   return type === 'table' && /^CREATE\s+VIRTUAL\s/i.test(sql);

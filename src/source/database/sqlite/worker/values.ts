@@ -1,19 +1,32 @@
 /** Values between JSON and SQLite. */
 import { isUtf8 } from 'node:buffer';
 import { MalformedRow } from './malformed-row.ts';
+import type { Encoding } from './row-line.ts';
 
 /** Text that travels as its bytes: too big for a JavaScript string, or no valid text at all. */
 export class TextBytes {
-  readonly utf8: Buffer;
+  readonly #bytes: Buffer;
+  readonly #isUtf8: boolean;
 
-  constructor(utf8: Buffer) {
-    this.utf8 = utf8;
+  /** @param isUtf8 - else UTF-16, little endian */
+  constructor(bytes: Buffer, isUtf8: boolean) {
+    this.#bytes = bytes;
+    this.#isUtf8 = isUtf8;
   }
 
-  /** @throws MalformedRow when the bytes are no text, which only databases that store UTF-8 can hold */
-  toText(): string {
-    if (isUtf8(this.utf8)) return this.utf8.toString();
-    throw new MalformedRow('it holds text that is no valid UTF-8, which this database cannot store');
+  /**
+   * What a database of this encoding stores: a blob to be cast to text, or the text itself.
+   *
+   * @throws MalformedRow when it is no valid text, and of another encoding
+   */
+  storedIn(encoding: Encoding): Buffer | string {
+    if (this.#isUtf8) {
+      if (encoding === 'UTF-8') return this.#bytes;
+      if (isUtf8(this.#bytes)) return this.#bytes.toString();
+    } else if (encoding !== 'UTF-8') {
+      return encoding === 'UTF-16be' ? Buffer.from(this.#bytes).swap16() : this.#bytes;
+    }
+    throw new MalformedRow('it holds text that is no valid Unicode, which this database cannot store');
   }
 }
 
@@ -41,11 +54,12 @@ export function sqliteValue(json: unknown): Value {
   throw new MalformedRow('it holds a value that SQLite has not');
 }
 
-/** The value of `{"$blob":"<hex>"}` or `{"$text":"<hex>"}`. */
+/** The value of `{"$blob":"<hex>"}`, `{"$text":"<hex>"}` or `{"$text16":"<hex>"}`. */
 export function taggedValue(tag: string, hex: string | Buffer): Buffer | TextBytes {
   const bytes = bytesOfHex(hex);
   if (tag === '$blob') return bytes;
-  if (tag === '$text') return new TextBytes(bytes);
+  if (tag === '$text') return new TextBytes(bytes, true);
+  if (tag === '$text16' && bytes.length % 2 === 0) return new TextBytes(bytes, false);
   throw new MalformedRow(`it holds a value of an unknown kind, ${JSON.stringify(tag.slice(0, 40))}`);
 }
 
