@@ -34,7 +34,7 @@ export async function runScript(url: string, script: SchemaScript): Promise<void
 /** The hand-written schema that uses everything the given major version offers. */
 export async function everything(major: number): Promise<string> {
   const folder = new URL('../source/database/postgres/schema/', import.meta.url);
-  const versions = [14, 15, 18].filter((version) => version <= major).map((version) => `-${version}`);
+  const versions = [14, 15, 17, 18].filter((version) => version <= major).map((version) => `-${version}`);
   const parts = ['', ...versions].map((part) => readFile(new URL(`everything${part}.sql`, folder), 'utf8'));
   return (await Promise.all(parts)).join('\n');
 }

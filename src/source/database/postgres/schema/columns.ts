@@ -75,26 +75,32 @@ export function namesTyped(parts: TableParts, column: ColumnRow): boolean {
 
 /** What has to be said about columns after the table is there. */
 export function columnStatements(parts: TableParts): string[] {
-  const { table, columns } = parts;
+  const { table } = parts;
   const alter = `ALTER ${table.kind === 'f' ? 'FOREIGN ' : ''}TABLE ONLY ${table.name} ALTER COLUMN`;
-  return columns.flatMap((column) => {
-    const at = `${alter} ${column.name}`;
-    const statements: string[] = [];
-    if (!stands(parts, column)) {
-      if (column.generated === '' && !(column.parentDefaults ?? []).includes(column.defaultValue)) {
-        statements.push(
-          column.defaultValue === null ? `${at} DROP DEFAULT` : `${at} SET DEFAULT ${column.defaultValue}`,
-        );
-      }
-      if (column.notNull && !column.parentNotNull && notNullOf(parts, column) === undefined) {
-        statements.push(`${at} SET NOT NULL`);
-      }
-      if (identity(column) !== '') statements.push(`${at} ADD${identity(column)}`);
-    }
-    if (column.storage !== null) statements.push(`${at} SET STORAGE ${column.storage}`);
-    if (column.compression !== null) statements.push(`${at} SET COMPRESSION ${column.compression}`);
-    if (column.statistics !== null) statements.push(`${at} SET STATISTICS ${column.statistics}`);
-    if (column.options !== null) statements.push(`${at} SET (${column.options})`);
-    return statements;
-  });
+  return parts.columns.flatMap((column) =>
+    [...(stands(parts, column) ? [] : inheritedChanges(parts, column)), ...storageSettings(column)].map(
+      (change) => `${alter} ${column.name} ${change}`,
+    ),
+  );
+}
+
+/** How a column differs from that of the parent it comes from. */
+function inheritedChanges(parts: TableParts, column: ColumnRow): string[] {
+  const ownDefault = column.generated === '' && !(column.parentDefaults ?? []).includes(column.defaultValue);
+  const ownNotNull = column.notNull && !column.parentNotNull && notNullOf(parts, column) === undefined;
+  const value = column.defaultValue === null ? 'DROP DEFAULT' : `SET DEFAULT ${column.defaultValue}`;
+  return [
+    ...(ownDefault ? [value] : []),
+    ...(ownNotNull ? ['SET NOT NULL'] : []),
+    ...(identity(column) === '' ? [] : [`ADD${identity(column)}`]),
+  ];
+}
+
+function storageSettings(column: ColumnRow): string[] {
+  return [
+    ...(column.storage === null ? [] : [`SET STORAGE ${column.storage}`]),
+    ...(column.compression === null ? [] : [`SET COMPRESSION ${column.compression}`]),
+    ...(column.statistics === null ? [] : [`SET STATISTICS ${column.statistics}`]),
+    ...(column.options === null ? [] : [`SET (${column.options})`]),
+  ];
 }

@@ -1,5 +1,6 @@
 /** Comments on everything. */
 import { quoteText } from '../quote.ts';
+import { OWNS_PUBLIC, where } from './conditional.ts';
 import { enter, type Inventory, making, RANKS } from './schema-object.ts';
 
 /** The comment that initdb gives to the schema public is no comment of the application's. */
@@ -20,12 +21,13 @@ export async function readComments(inventory: Inventory): Promise<void> {
   for (const { address, text } of rows) {
     const target = inventory.targets.get(address);
     if (target === undefined) continue;
+    const sql = `COMMENT ON ${target.text} IS ${quoteText(text)}`;
     enter(inventory, {
       address: `comment/${address}`,
       label: `COMMENT ON ${target.text}`,
       rank: RANKS.COMMENT,
       phase: 'AFTER',
-      statements: [making(`COMMENT ON ${target.text} IS ${quoteText(text)}`)],
+      statements: [target.text === 'SCHEMA public' ? where(OWNS_PUBLIC, sql) : making(sql)],
       drop: `COMMENT ON ${target.text} IS NULL`,
       partOf: target.of,
       needs: [target.address],

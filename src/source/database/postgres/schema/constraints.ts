@@ -1,5 +1,7 @@
 /** Checks, keys, exclusion constraints and foreign keys of tables. */
+
 import type { TableParts } from './columns.ts';
+import { readable } from './label-name.ts';
 import { enter, type Inventory, making, RANKS, type SchemaObject } from './schema-object.ts';
 import type { ConstraintRow } from './table-queries.ts';
 
@@ -66,7 +68,7 @@ function constraintObject(parts: TableParts, constraint: ConstraintRow): SchemaO
   const word = table.kind === 'f' ? 'FOREIGN TABLE' : 'TABLE';
   return {
     address: constraint.address,
-    label: `${kind === 'f' ? 'FOREIGN KEY' : 'CONSTRAINT'} ${constraint.plainName} ON ${table.schema}.${table.plainName}`,
+    label: `${kind === 'f' ? 'FOREIGN KEY' : 'CONSTRAINT'} ${readable(constraint.plainName)} ON ${readable(table.schema, table.plainName)}`,
     rank: RANK_OF[kind] ?? RANKS.KEY,
     phase: 'AFTER',
     statements: [

@@ -1,4 +1,5 @@
 /** Indexes that are no keys, how those of partitions belong together, and extended statistics. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, making, RANKS } from './schema-object.ts';
 
@@ -23,11 +24,11 @@ interface IndexRow {
 }
 
 const INDEXES = `
-SELECT 'pg_class/' || c.oid AS address, n.nspname || '.' || c.relname AS label,
+SELECT 'pg_class/' || c.oid AS address, ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name,
        pg_catalog.quote_ident(c.relname) AS "plainName",
        pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.relname) AS table,
-       tn.nspname || '.' || t.relname AS "tableLabel", 'pg_class/' || t.oid AS "tableAddress",
+       ${labelName('tn.nspname', 't.relname')} AS "tableLabel", 'pg_class/' || t.oid AS "tableAddress",
        EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')) AS "ofKey",
        pg_catalog.pg_get_indexdef(c.oid) AS definition, i.indisvalid OR c.relkind = 'I' AS valid,
        i.indisclustered AS clustered, i.indisreplident AS identity,
@@ -153,7 +154,7 @@ interface StatisticsRow {
 }
 
 const STATISTICS = `
-SELECT 'pg_statistic_ext/' || s.oid AS address, n.nspname || '.' || s.stxname AS label,
+SELECT 'pg_statistic_ext/' || s.oid AS address, ${labelName('n.nspname', 's.stxname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname) AS name,
        pg_catalog.pg_get_statisticsobjdef(s.oid) AS definition,
        nullif(s.stxstattarget, -1) AS target, 'pg_class/' || s.stxrelid AS "tableAddress"

@@ -10,7 +10,9 @@ SELECT 'pg_namespace/' || n.oid AS address, n.nspname::text AS name, pg_catalog.
 
 const EXTENSIONS = `
 SELECT 'pg_extension/' || e.oid AS address, e.extname::text AS name, pg_catalog.quote_ident(e.extname) AS quoted,
-       pg_catalog.quote_ident(n.nspname) AS schema, n.nspname ~ '^pg_' AS fixed, 'pg_namespace/' || n.oid AS "schemaAddress"
+       pg_catalog.quote_ident(n.nspname) AS schema, n.nspname ~ '^pg_' AS fixed, 'pg_namespace/' || n.oid AS "schemaAddress",
+       pg_catalog.obj_description(e.oid, 'pg_extension') AS comment,
+       (SELECT a.comment FROM pg_catalog.pg_available_extensions a WHERE a.name = e.extname) AS "usualComment"
   FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname <> 'plpgsql'`;
 
@@ -50,17 +52,22 @@ export async function readExtensions(inventory: Inventory): Promise<void> {
     schema: string;
     fixed: boolean;
     schemaAddress: string;
+    comment: string | null;
+    usualComment: string | null;
   }>(EXTENSIONS, [], inventory.signal);
   for (const row of rows) {
     const schema = row.fixed ? '' : ` WITH SCHEMA ${row.schema}`;
-    enter(inventory, {
+    const object = {
       address: row.address,
       label: `EXTENSION ${row.name}`,
       rank: RANKS.EXTENSION,
-      phase: 'BEFORE',
+      phase: 'BEFORE' as const,
       statements: [{ sql: `CREATE EXTENSION IF NOT EXISTS ${row.quoted}${schema}` }],
       drop: undefined,
       needs: [row.schemaAddress],
-    });
+    };
+    // The comment that an extension brings along is no comment of the application's.
+    if (row.comment === row.usualComment) enter(inventory, object);
+    else enter(inventory, object, `EXTENSION ${row.quoted}`);
   }
 }

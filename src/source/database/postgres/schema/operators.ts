@@ -1,4 +1,5 @@
 /** Operators, casts and operator classes. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, RANKS } from './schema-object.ts';
 
@@ -23,7 +24,7 @@ const OTHER = (column: string): string => `
 
 /** Operators that only stand for another's commutator have no function yet. */
 const OPERATORS = `
-SELECT 'pg_operator/' || o.oid AS address, n.nspname || '.' || o.oprname AS label,
+SELECT 'pg_operator/' || o.oid AS address, ${labelName('n.nspname', 'o.oprname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || o.oprname AS name,
        CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END AS left,
        CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END AS right,
@@ -108,13 +109,13 @@ export async function readCasts(inventory: Inventory): Promise<void> {
 
 /** Objects that only a superuser makes and that stand for code in the server. */
 const UNSUPPORTED = `
-SELECT 'pg_opclass/' || o.oid AS address, 'OPERATOR CLASS ' || n.nspname || '.' || o.opcname AS label
+SELECT 'pg_opclass/' || o.oid AS address, 'OPERATOR CLASS ' || ${labelName('n.nspname', 'o.opcname')} AS label
   FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE ${USER_SCHEMA}
 UNION ALL
-SELECT 'pg_opfamily/' || o.oid, 'OPERATOR FAMILY ' || n.nspname || '.' || o.opfname
+SELECT 'pg_opfamily/' || o.oid, 'OPERATOR FAMILY ' || ${labelName('n.nspname', 'o.opfname')}
   FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace WHERE ${USER_SCHEMA}
 UNION ALL
-SELECT 'pg_conversion/' || o.oid, 'CONVERSION ' || n.nspname || '.' || o.conname
+SELECT 'pg_conversion/' || o.oid, 'CONVERSION ' || ${labelName('n.nspname', 'o.conname')}
   FROM pg_catalog.pg_conversion o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace WHERE ${USER_SCHEMA}
 UNION ALL
 SELECT 'pg_language/' || l.oid, 'LANGUAGE ' || l.lanname FROM pg_catalog.pg_language l WHERE l.oid >= 16384
@@ -123,10 +124,10 @@ SELECT 'pg_am/' || a.oid, 'ACCESS METHOD ' || a.amname FROM pg_catalog.pg_am a W
 UNION ALL
 SELECT 'pg_transform/' || t.oid, 'TRANSFORM FOR ' || pg_catalog.format_type(t.trftype, NULL) FROM pg_catalog.pg_transform t WHERE t.oid >= 16384
 UNION ALL
-SELECT 'pg_ts_parser/' || p.oid, 'TEXT SEARCH PARSER ' || n.nspname || '.' || p.prsname
+SELECT 'pg_ts_parser/' || p.oid, 'TEXT SEARCH PARSER ' || ${labelName('n.nspname', 'p.prsname')}
   FROM pg_catalog.pg_ts_parser p JOIN pg_catalog.pg_namespace n ON n.oid = p.prsnamespace WHERE ${USER_SCHEMA}
 UNION ALL
-SELECT 'pg_ts_template/' || p.oid, 'TEXT SEARCH TEMPLATE ' || n.nspname || '.' || p.tmplname
+SELECT 'pg_ts_template/' || p.oid, 'TEXT SEARCH TEMPLATE ' || ${labelName('n.nspname', 'p.tmplname')}
   FROM pg_catalog.pg_ts_template p JOIN pg_catalog.pg_namespace n ON n.oid = p.tmplnamespace WHERE ${USER_SCHEMA}
 UNION ALL
 SELECT 'pg_foreign_data_wrapper/' || w.oid, 'FOREIGN DATA WRAPPER ' || w.fdwname FROM pg_catalog.pg_foreign_data_wrapper w WHERE w.oid >= 16384`;

@@ -4,8 +4,9 @@ import { HoldfastError } from '../../../../errors.ts';
 import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../../source.ts';
 import { tableKey } from '../quote.ts';
 import type { PostgresSession } from '../session.ts';
+import { type Comparison, followNeeds, type Going, isHeld } from './follow-needs.ts';
 import { formerOwners } from './owners.ts';
-import { type LiveSchema, readLiveSchema, statementsOf } from './read-schema.ts';
+import { readLiveSchema, statementsOf } from './read-schema.ts';
 import type { Address, SchemaObject } from './schema-object.ts';
 
 /** What is to be done around the script. */
@@ -19,18 +20,6 @@ export interface Replacement {
   /** Gives what was replaced to whom it belonged. */
   readonly owners: readonly SchemaStatement[];
 }
-
-/** How the live database relates to the script. */
-interface Comparison {
-  readonly live: LiveSchema;
-  /** The statements of the script, by object. */
-  readonly wanted: ReadonlyMap<string, readonly string[]>;
-  /** Keys of the tables whose rows are restored. */
-  readonly requested: ReadonlySet<string>;
-}
-
-/** What goes, each with what it goes for (itself when it differs). */
-type Going = Map<Address, Address>;
 
 /**
  * Compares object by object. What differs goes, what belongs to a replaced table and is not in the script goes too,
@@ -79,12 +68,6 @@ export async function planReplacement(
   };
 }
 
-/** True when the rows of a table are not in the bundle or not asked for: it stays as it is. */
-function isHeld({ requested }: Comparison, object: SchemaObject | undefined): boolean {
-  if (object?.table === undefined || object.table.partitioned) return false;
-  return !requested.has(tableKey(object.table));
-}
-
 /** The object that something is part of, however indirectly; itself when it stands alone. */
 function rootOf({ live }: Comparison, object: SchemaObject): SchemaObject {
   let root = object;
@@ -116,57 +99,6 @@ function findDifferent(comparison: Comparison, replaced: ReadonlySet<Address>): 
     }
   }
   return going;
-}
-
-/** Adds whatever needs something that goes, and partitions and their indexes that go with what they are part of. */
-function followNeeds(
-  comparison: Comparison,
-  going: Going,
-): { readonly going: Going; readonly withParent: ReadonlySet<Address> } {
-  const { live } = comparison;
-  const dependents = dependentsOf(comparison);
-  const withParent = new Set<Address>();
-  const queue = [...going.keys()];
-  const ties = live.ordered.filter((object) => object.label.startsWith('INDEX PARTITION '));
-  do {
-    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-      for (const dependent of dependents.get(at) ?? []) {
-        if (going.has(dependent)) continue;
-        going.set(dependent, going.get(at) ?? at);
-        queue.push(dependent);
-      }
-    }
-    for (const tie of ties) {
-      const [child, parent, partition] = (tie.needs ?? []).map((address) => live.owner(address));
-      if (child === undefined || parent === undefined || partition === undefined) continue;
-      // A partition that is taken out keeps its index; otherwise that is dropped with the whole one.
-      if (!going.has(parent) || going.has(partition) || withParent.has(child)) continue;
-      withParent.add(child);
-      if (going.has(child)) continue;
-      going.set(child, going.get(parent) ?? parent);
-      queue.push(child);
-    }
-  } while (queue.length > 0);
-  return { going, withParent };
-}
-
-function dependentsOf(comparison: Comparison): Map<Address, Address[]> {
-  const { live } = comparison;
-  const dependents = new Map<Address, Address[]>();
-  const depends = (from: Address, on: Address): void => {
-    const list = dependents.get(on);
-    if (list === undefined) dependents.set(on, [from]);
-    else list.push(from);
-  };
-  for (const [from, needs] of live.needs) for (const on of needs) depends(from, on);
-  for (const object of live.ordered) {
-    // Partitions that are restored anyway go with their table; others are taken out of it and put back.
-    if (!object.label.startsWith('PARTITION ') || object.partOf === undefined) continue;
-    const child = live.inventory.objects.get(object.partOf);
-    if (child === undefined || isHeld(comparison, child) || !comparison.wanted.has(child.label)) continue;
-    for (const parent of object.needs ?? []) depends(child.address, parent);
-  }
-  return dependents;
 }
 
 function refuseLosses(comparison: Comparison, going: Going): void {

@@ -1,4 +1,5 @@
 /** Policies of row-level security. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, making, RANKS } from './schema-object.ts';
 
@@ -16,7 +17,7 @@ interface PolicyRow {
 }
 
 const POLICIES = `
-SELECT 'pg_policy/' || p.oid AS address, p.polname || ' ON ' || n.nspname || '.' || c.relname AS label,
+SELECT 'pg_policy/' || p.oid AS address, ${labelName('p.polname')} || ' ON ' || ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(p.polname) AS name,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS table, 'pg_class/' || c.oid AS "tableAddress",
        p.polpermissive AS permissive, p.polcmd::text AS command,

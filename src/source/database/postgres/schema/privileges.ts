@@ -1,5 +1,6 @@
 /** GRANT and REVOKE: how the privileges of an object differ from those it is made with. */
 import { quoteText } from '../quote.ts';
+import { OWNS_PUBLIC, where } from './conditional.ts';
 import { enter, type Inventory, type Making, RANKS } from './schema-object.ts';
 
 /** One privilege in an access list. */
@@ -49,8 +50,14 @@ WITH list AS (
   UNION ALL
   SELECT 'pg_foreign_server/' || s.oid, NULL, s.srvacl, s.srvowner, pg_catalog.acldefault('S', s.srvowner) FROM pg_catalog.pg_foreign_server s
 )
-SELECT l.address, l.column, ${EXPLODED('l.acl', 'l.owner')} AS now, ${EXPLODED('l.usual', 'l.owner')} AS usual
+SELECT l.address, l.column, ${EXPLODED('l.acl', 'l.owner')} AS now,
+       -- Whoever owned it then granted it to himself.
+       ${EXPLODED('l.usual', 'e.grantor')} AS usual
   FROM list l WHERE l.acl IS NOT NULL`;
+
+const POLICY_ROLES = `
+SELECT DISTINCT pg_catalog.pg_get_userbyid(r)::text AS role
+  FROM pg_catalog.pg_policy p, pg_catalog.unnest(p.polroles) AS r WHERE r <> 0`;
 
 /** Reads privileges; call it when everything that can have them is known. */
 export async function readPrivileges(inventory: Inventory): Promise<void> {
@@ -58,12 +65,15 @@ export async function readPrivileges(inventory: Inventory): Promise<void> {
   for (const row of await inventory.session.query<ListRow>(LISTS, [], inventory.signal)) {
     const target = inventory.targets.get(row.address);
     if (target === undefined) continue;
-    const statements = difference(
-      row.usual ?? [],
-      row.now ?? [],
-      row.column,
-      `ON ${grantTarget(target.text)}`,
-    );
+    const isPublic = target.text === 'SCHEMA public';
+    const on = `ON ${grantTarget(target.text)}`;
+    const change = (from: Privilege[] | null, to: Privilege[] | null): Making[] => {
+      if (!isPublic) return difference(from ?? [], to ?? [], row.column, on);
+      // It is there already, and whoever owns it keeps what he has.
+      const others = (list: Privilege[] | null) => (list ?? []).filter(({ grantee }) => grantee !== null);
+      return difference(others(from), others(to), row.column, on).map(({ sql }) => where(OWNS_PUBLIC, sql));
+    };
+    const statements = change(row.usual, row.now);
     if (statements.length === 0) continue;
     for (const { role } of row.now ?? []) if (role !== null) roles.add(role);
     enter(inventory, {
@@ -72,7 +82,7 @@ export async function readPrivileges(inventory: Inventory): Promise<void> {
       rank: RANKS.PRIVILEGES,
       phase: 'AFTER',
       statements,
-      drop: difference(row.now ?? [], row.usual ?? [], row.column, `ON ${grantTarget(target.text)}`)
+      drop: change(row.now, row.usual)
         .map((statement) => statement.sql)
         .join(';\n'),
       partOf: target.of,
@@ -80,10 +90,17 @@ export async function readPrivileges(inventory: Inventory): Promise<void> {
     });
   }
   await readDefaultPrivileges(inventory, roles);
+  for (const { role } of await inventory.session.query<{ role: string }>(
+    POLICY_ROLES,
+    [],
+    inventory.signal,
+  )) {
+    roles.add(role);
+  }
   for (const role of [...roles].sort()) {
     inventory.notCarried.push({
       name: `role ${role}`,
-      reason: 'roles belong to the server; what was granted to it comes back where the role exists',
+      reason: 'roles belong to the server: grants come back where it exists, policies need it',
     });
   }
 }
@@ -134,14 +151,8 @@ function difference(
 
 /** A statement that does nothing where the role does not exist, or (when asked) cannot be acted for. */
 function whereRoleExists(role: string, sql: string, asMember = false): Making {
-  let tag = 'holdfast';
-  while (sql.includes(`$${tag}$`) || role.includes(`$${tag}$`)) tag += '_';
   const member = asMember ? ` AND pg_catalog.pg_has_role(oid, 'USAGE')` : '';
-  const exists = `EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${quoteText(role)}${member})`;
-  return {
-    sql: `DO $${tag}$ BEGIN IF ${exists} THEN\n${sql};\nEND IF; END $${tag}$`,
-    compound: true,
-  };
+  return where(`EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${quoteText(role)}${member})`, sql);
 }
 
 interface DefaultRow {

@@ -1,8 +1,10 @@
 /** Makes the script of a database from its catalog. */
 import type { LeftOut, SchemaScript, SchemaStatement } from '../../../source.ts';
 import type { PostgresSession } from '../session.ts';
+import { readCollations } from './collations.ts';
 import { readComments } from './comments.ts';
 import { extensionMembers, readDependencies, resolveNeeds } from './dependencies.ts';
+import { readDomains } from './domains.ts';
 import { readForeignServers } from './foreign-servers.ts';
 import { readIndexes, readStatistics } from './indexes.ts';
 import { readExtensions, readSchemas } from './namespaces.ts';
@@ -17,7 +19,7 @@ import { readSchemaSequences } from './sequences-of-schema.ts';
 import { readSchemaTables } from './tables.ts';
 import { readTextSearch } from './text-search.ts';
 import { readEventTriggers, readTriggers } from './triggers.ts';
-import { readCollations, readDomains, readTypes } from './types.ts';
+import { readTypes } from './types.ts';
 import { readRules, readViews } from './views.ts';
 
 /** What the catalog holds, in an order in which it can be made. */

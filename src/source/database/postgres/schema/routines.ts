@@ -1,5 +1,7 @@
 /** Functions, procedures and aggregates. */
+
 import { quoteText } from '../quote.ts';
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, making, RANKS } from './schema-object.ts';
 
@@ -16,7 +18,7 @@ interface RoutineRow {
 const ROUTINES = `
 SELECT 'pg_proc/' || p.oid AS address, p.prokind::text AS kind,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) AS name,
-       n.nspname || '.' || p.proname AS label, pg_catalog.pg_get_function_identity_arguments(p.oid) AS identity,
+       ${labelName('n.nspname', 'p.proname')} AS label, pg_catalog.pg_get_function_identity_arguments(p.oid) AS identity,
        CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END AS definition
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE ${USER_SCHEMA} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -75,7 +77,7 @@ interface AggregateRow {
 }
 
 const AGGREGATES = `
-SELECT 'pg_proc/' || p.oid AS address, n.nspname || '.' || p.proname AS label,
+SELECT 'pg_proc/' || p.oid AS address, ${labelName('n.nspname', 'p.proname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) AS name,
        pg_catalog.pg_get_function_identity_arguments(p.oid) AS identity,
        pg_catalog.pg_get_function_arguments(p.oid) AS arguments, a.aggkind::text AS kind,

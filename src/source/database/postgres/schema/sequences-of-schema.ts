@@ -1,4 +1,5 @@
 /** Sequences that stand alone or belong to a column; those of identity columns are part of their table. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, RANKS } from './schema-object.ts';
 
@@ -18,7 +19,7 @@ export const SEQUENCE_OPTIONS = `'START WITH ' || s.seqstart || ' INCREMENT BY '
   || ' MAXVALUE ' || s.seqmax || ' CACHE ' || s.seqcache || CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END`;
 
 const SEQUENCES = `
-SELECT 'pg_class/' || c.oid AS address, n.nspname || '.' || c.relname AS label,
+SELECT 'pg_class/' || c.oid AS address, ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name,
        pg_catalog.format_type(s.seqtypid, NULL) AS type, ${SEQUENCE_OPTIONS} AS options, c.relpersistence = 'u' AS unlogged,
        pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.relname) || '.' || pg_catalog.quote_ident(a.attname) AS owner,

@@ -1,4 +1,5 @@
 /** Tables of every kind: ordinary, partitioned, partitions, inherited, typed, foreign. */
+
 import {
   addedNotNulls,
   columnLine,
@@ -8,6 +9,7 @@ import {
   type TableParts,
 } from './columns.ts';
 import { enterConstraints, inlineChecks, looseChecks } from './constraints.ts';
+import { readable } from './label-name.ts';
 import { type Address, enter, type Inventory, making, RANKS, type SchemaObject } from './schema-object.ts';
 import {
   type ColumnRow,
@@ -43,7 +45,7 @@ export async function readSchemaTables(inventory: Inventory): Promise<void> {
 
 function enterTable(inventory: Inventory, parts: TableParts): void {
   const { table } = parts;
-  const label = `${table.schema}.${table.plainName}`;
+  const label = readable(table.schema, table.plainName);
   const word = table.kind === 'f' ? 'FOREIGN TABLE' : 'TABLE';
   const object: SchemaObject = tableObject(parts, false);
   enter(inventory, object, `${word} ${table.name}`);
@@ -114,7 +116,7 @@ function enterMarks(inventory: Inventory, table: TableRow, label: string): void 
       'NO FORCE ROW LEVEL SECURITY',
     );
   }
-  if (table.replicaIdentity === 'n' || table.replicaIdentity === 'f') {
+  if (table.kind !== 'f' && (table.replicaIdentity === 'n' || table.replicaIdentity === 'f')) {
     const identity = table.replicaIdentity === 'n' ? 'NOTHING' : 'FULL';
     mark('REPLICA IDENTITY', RANKS.TABLE_MARK, `REPLICA IDENTITY ${identity}`, 'REPLICA IDENTITY DEFAULT');
   }
@@ -124,7 +126,7 @@ function enterMarks(inventory: Inventory, table: TableRow, label: string): void 
 function tableObject(parts: TableParts, loose: boolean): SchemaObject {
   const { table } = parts;
   const word = table.kind === 'f' ? 'FOREIGN TABLE' : 'TABLE';
-  const label = `${table.schema}.${table.plainName}`;
+  const label = readable(table.schema, table.plainName);
   return {
     address: table.address,
     label: `${word} ${label}`,
@@ -155,7 +157,7 @@ function looseDefaults(parts: TableParts): SchemaObject[] {
     return [
       {
         address: column.defaultAddress ?? '',
-        label: `COLUMN DEFAULT ${table.schema}.${table.plainName}.${column.plainName}`,
+        label: `COLUMN DEFAULT ${readable(table.schema, table.plainName, column.plainName)}`,
         rank: RANKS.COLUMN,
         phase: 'BEFORE',
         statements: [making(`${at} SET DEFAULT ${column.defaultValue}`)],

@@ -1,4 +1,5 @@
 /** Text search dictionaries and configurations. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, RANKS } from './schema-object.ts';
 
@@ -11,7 +12,7 @@ interface DictionaryRow {
 }
 
 const DICTIONARIES = `
-SELECT 'pg_ts_dict/' || d.oid AS address, n.nspname || '.' || d.dictname AS label,
+SELECT 'pg_ts_dict/' || d.oid AS address, ${labelName('n.nspname', 'd.dictname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(d.dictname) AS name,
        pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.tmplname) AS template, d.dictinitoption AS options
   FROM pg_catalog.pg_ts_dict d JOIN pg_catalog.pg_namespace n ON n.oid = d.dictnamespace
@@ -27,7 +28,7 @@ interface ConfigurationRow {
 }
 
 const CONFIGURATIONS = `
-SELECT 'pg_ts_config/' || c.oid AS address, n.nspname || '.' || c.cfgname AS label,
+SELECT 'pg_ts_config/' || c.oid AS address, ${labelName('n.nspname', 'c.cfgname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.cfgname) AS name,
        pg_catalog.quote_ident(pn.nspname) || '.' || pg_catalog.quote_ident(p.prsname) AS parser,
        (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('token', m.token, 'dictionaries', m.dictionaries) ORDER BY m.id)

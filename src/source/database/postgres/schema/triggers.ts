@@ -1,4 +1,5 @@
 /** Triggers and event triggers. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import { enter, type Inventory, making, RANKS } from './schema-object.ts';
 import { ENABLED } from './views.ts';
@@ -20,7 +21,7 @@ const TRIGGERS = `
 WITH tied AS (
   SELECT t.*, nullif((pg_catalog.to_jsonb(t) ->> 'tgparentid')::oid, 0) AS parent FROM pg_catalog.pg_trigger t
 )
-SELECT 'pg_trigger/' || t.oid AS address, t.tgname || ' ON ' || n.nspname || '.' || c.relname AS label,
+SELECT 'pg_trigger/' || t.oid AS address, ${labelName('t.tgname')} || ' ON ' || ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(t.tgname) AS name,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS table, 'pg_class/' || c.oid AS "tableAddress",
        pg_catalog.pg_get_triggerdef(t.oid) AS definition, t.tgenabled::text AS enabled,

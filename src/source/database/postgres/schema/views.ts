@@ -1,4 +1,5 @@
 /** Views, materialized views and rules. */
+import { labelName } from './label-name.ts';
 import { USER_SCHEMA } from './namespaces.ts';
 import {
   enter,
@@ -26,7 +27,7 @@ interface ViewRow {
 }
 
 const VIEWS = `
-SELECT c.oid::text AS oid, 'pg_class/' || c.oid AS address, n.nspname || '.' || c.relname AS label,
+SELECT c.oid::text AS oid, 'pg_class/' || c.oid AS address, ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name,
        c.relkind = 'm' AS materialized, c.relispopulated AS populated, ${RELATION_OPTIONS} AS options,
        CASE WHEN am.amname <> 'heap' THEN pg_catalog.quote_ident(am.amname) END AS "accessMethod",
@@ -125,7 +126,7 @@ interface RuleRow {
 }
 
 const RULES = `
-SELECT 'pg_rewrite/' || r.oid AS address, r.rulename || ' ON ' || n.nspname || '.' || c.relname AS label,
+SELECT 'pg_rewrite/' || r.oid AS address, ${labelName('r.rulename')} || ' ON ' || ${labelName('n.nspname', 'c.relname')} AS label,
        pg_catalog.quote_ident(r.rulename) AS name,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS table, 'pg_class/' || c.oid AS "tableAddress",
        pg_catalog.pg_get_ruledef(r.oid) AS definition, r.ev_enabled::text AS enabled

@@ -174,3 +174,9 @@ GRANT USAGE ON SEQUENCE app.tickets TO PUBLIC;
 REVOKE USAGE ON TYPE app.mood FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- names that read alike
+CREATE SCHEMA "a.b"; CREATE SCHEMA a; CREATE TABLE "a.b".c (i int primary key, t text check (t <> '')); CREATE TABLE a."b.c" (i int primary key, u text check (u <> ''));
+CREATE INDEX x ON "a.b".c (t);
+COMMENT ON SCHEMA public IS 'mine now';
+GRANT CREATE ON SCHEMA public TO PUBLIC;
