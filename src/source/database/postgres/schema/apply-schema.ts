@@ -56,7 +56,9 @@ export class SchemaApplication {
       });
     }
     const replacement =
-      schema.mode === 'CREATE' ? NOTHING : await planReplacement(session, schema.script, request, signal);
+      schema.mode === 'CREATE'
+        ? { ...NOTHING, keep: await presentSchemas(session, signal) }
+        : await planReplacement(session, schema.script, request, signal);
     return new SchemaApplication(session, schema.script.before, schema.script.after, replacement);
   }
 
@@ -80,4 +82,14 @@ export class SchemaApplication {
     this.#late = [];
     await runStatements(this.#session, statements, 'made', signal);
   }
+}
+
+/** Schemas that were made for extensions: making them again takes a right that the session may not have. */
+async function presentSchemas(session: PostgresSession, signal: AbortSignal): Promise<Set<string>> {
+  const rows = await session.query<{ label: string }>(
+    `SELECT 'SCHEMA ' || nspname AS label FROM pg_catalog.pg_namespace`,
+    [],
+    signal,
+  );
+  return new Set(rows.map((row) => row.label));
 }

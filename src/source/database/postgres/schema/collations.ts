@@ -48,7 +48,7 @@ export async function readCollations(inventory: Inventory): Promise<void> {
         rank: RANKS.COLLATION,
         phase: 'BEFORE',
         statements: [{ sql: `CREATE COLLATION ${name} (${parts.join(', ')})` }],
-        drop: `DROP COLLATION IF EXISTS ${name} CASCADE`,
+        drop: `DROP COLLATION IF EXISTS ${name}`,
       },
       `COLLATION ${name}`,
     );

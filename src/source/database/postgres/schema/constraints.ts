@@ -74,7 +74,7 @@ function constraintObject(parts: TableParts, constraint: ConstraintRow): SchemaO
     statements: [
       making(`ALTER ${word} ${only}${table.name} ADD CONSTRAINT ${name} ${constraint.definition}`),
     ],
-    drop: `ALTER ${word} IF EXISTS ${table.name} DROP CONSTRAINT IF EXISTS ${name} CASCADE`,
+    drop: `ALTER ${word} IF EXISTS ${table.name} DROP CONSTRAINT IF EXISTS ${name}`,
     partOf: table.address,
   };
 }

@@ -60,7 +60,7 @@ export async function readDomains(inventory: Inventory): Promise<void> {
         rank: RANKS.DOMAIN,
         phase: 'BEFORE',
         statements,
-        drop: `DROP DOMAIN IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP DOMAIN IF EXISTS ${row.name}`,
       },
       `DOMAIN ${row.name}`,
     );

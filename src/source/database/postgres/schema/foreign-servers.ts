@@ -39,7 +39,7 @@ export async function readForeignServers(inventory: Inventory): Promise<void> {
         rank: RANKS.FOREIGN_SERVER,
         phase: 'BEFORE',
         statements: [{ sql }],
-        drop: `DROP SERVER IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP SERVER IF EXISTS ${row.name}`,
         needs: [row.wrapperAddress],
       },
       `SERVER ${row.name}`,

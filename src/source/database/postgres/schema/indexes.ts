@@ -65,7 +65,7 @@ export async function readIndexes(inventory: Inventory): Promise<void> {
           rank: RANKS.INDEX,
           phase: 'AFTER',
           statements: [making(row.definition)],
-          drop: `DROP INDEX IF EXISTS ${row.name} CASCADE`,
+          drop: `DROP INDEX IF EXISTS ${row.name}`,
           partOf: row.tableAddress,
         },
         `INDEX ${row.name}`,

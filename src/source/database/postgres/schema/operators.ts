@@ -56,7 +56,7 @@ export async function readOperators(inventory: Inventory): Promise<void> {
         rank: RANKS.OPERATOR,
         phase: 'BEFORE',
         statements: [{ sql: `CREATE OPERATOR ${row.name} (\n    ${parts.join(',\n    ')}\n)` }],
-        drop: `DROP OPERATOR IF EXISTS ${row.name} ${sides} CASCADE`,
+        drop: `DROP OPERATOR IF EXISTS ${row.name} ${sides}`,
       },
       `OPERATOR ${row.name} ${sides}`,
     );
@@ -100,7 +100,7 @@ export async function readCasts(inventory: Inventory): Promise<void> {
         rank: RANKS.OPERATOR,
         phase: 'BEFORE',
         statements: [{ sql: `CREATE CAST ${pair} ${how}${CONTEXTS[row.context] ?? ''}` }],
-        drop: `DROP CAST IF EXISTS ${pair} CASCADE`,
+        drop: `DROP CAST IF EXISTS ${pair}`,
       },
       `CAST ${pair}`,
     );

@@ -48,8 +48,7 @@ export async function planReplacement(
   const gone = goneForGood(comparison, going);
   const drops = [...ordered].reverse().flatMap((object): SchemaStatement[] => {
     if (!going.has(object.address) || object.drop === undefined || object.drop === '') return [];
-    const whole = object.partOf === undefined ? undefined : live.owner(object.partOf);
-    if (withParent.has(object.address) || (whole !== undefined && going.has(whole))) return [];
+    if (withParent.has(object.address) || goesAlong(comparison, going, object)) return [];
     return [{ object: object.label, sql: object.drop }];
   });
   const putBack = ordered.filter(
@@ -77,6 +76,17 @@ function rootOf({ live }: Comparison, object: SchemaObject): SchemaObject {
     root = whole;
   }
   return root;
+}
+
+/** True when dropping what it is part of drops it too: nothing else that it needs goes, and could be first. */
+function goesAlong(comparison: Comparison, going: Going, object: SchemaObject): boolean {
+  const { live } = comparison;
+  const root = rootOf(comparison, object);
+  if (root === object || !going.has(root.address)) return false;
+  return [...(live.needs.get(object.address) ?? [])].every((address) => {
+    const need = live.inventory.objects.get(address);
+    return need === undefined || !going.has(address) || rootOf(comparison, need) === root;
+  });
 }
 
 function sameAsWanted({ wanted }: Comparison, object: SchemaObject): boolean {

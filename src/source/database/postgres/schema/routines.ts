@@ -39,7 +39,7 @@ export async function readRoutines(inventory: Inventory): Promise<void> {
         rank: RANKS.FUNCTION,
         phase: 'BEFORE',
         statements: [making(definition.trimEnd())],
-        drop: `DROP ${word} IF EXISTS ${full} CASCADE`,
+        drop: `DROP ${word} IF EXISTS ${full}`,
       },
       `${word} ${full}`,
     );
@@ -108,7 +108,7 @@ async function readAggregates(inventory: Inventory): Promise<void> {
         rank: RANKS.FUNCTION,
         phase: 'BEFORE',
         statements: [{ sql: aggregateStatement(row) }],
-        drop: `DROP AGGREGATE IF EXISTS ${row.name}(${identity}) CASCADE`,
+        drop: `DROP AGGREGATE IF EXISTS ${row.name}(${identity})`,
       },
       `AGGREGATE ${row.name}(${identity})`,
     );

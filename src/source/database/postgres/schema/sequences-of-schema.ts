@@ -44,7 +44,7 @@ export async function readSchemaSequences(inventory: Inventory): Promise<void> {
         rank: RANKS.SEQUENCE,
         phase: 'BEFORE',
         statements: [{ sql: `CREATE ${unlogged}SEQUENCE ${row.name} AS ${row.type} ${row.options}` }],
-        drop: `DROP SEQUENCE IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP SEQUENCE IF EXISTS ${row.name}`,
         ...(row.ownerAddress === null ? {} : { partOf: row.ownerAddress }),
       },
       `SEQUENCE ${row.name}`,

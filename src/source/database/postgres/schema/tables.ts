@@ -133,7 +133,7 @@ function tableObject(parts: TableParts, loose: boolean): SchemaObject {
     rank: RANKS.TABLE,
     phase: 'BEFORE',
     statements: [createStatement(parts, loose), ...columnStatements(parts)].map(making),
-    drop: `DROP ${word} IF EXISTS ${table.name} CASCADE`,
+    drop: `DROP ${word} IF EXISTS ${table.name}`,
     needs: [
       ...(table.isPartition ? [] : (table.parents ?? []).map((parent) => parent.address)),
       ...(table.serverAddress === null ? [] : [table.serverAddress]),

@@ -57,7 +57,7 @@ export async function readTextSearch(inventory: Inventory): Promise<void> {
         statements: [
           { sql: `CREATE TEXT SEARCH DICTIONARY ${row.name} (\n    TEMPLATE = ${row.template}${options}\n)` },
         ],
-        drop: `DROP TEXT SEARCH DICTIONARY IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP TEXT SEARCH DICTIONARY IF EXISTS ${row.name}`,
       },
       `TEXT SEARCH DICTIONARY ${row.name}`,
     );
@@ -77,7 +77,7 @@ export async function readTextSearch(inventory: Inventory): Promise<void> {
           { sql: `CREATE TEXT SEARCH CONFIGURATION ${row.name} (PARSER = ${row.parser})` },
           ...mappings,
         ],
-        drop: `DROP TEXT SEARCH CONFIGURATION IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP TEXT SEARCH CONFIGURATION IF EXISTS ${row.name}`,
       },
       `TEXT SEARCH CONFIGURATION ${row.name}`,
     );

@@ -59,7 +59,7 @@ export async function readTriggers(inventory: Inventory): Promise<void> {
         rank: RANKS.TRIGGER,
         phase: 'AFTER',
         statements: [making(row.definition), ...(row.enabled === 'O' ? [] : [{ sql: alter }])],
-        drop: `DROP TRIGGER IF EXISTS ${row.name} ON ${row.table} CASCADE`,
+        drop: `DROP TRIGGER IF EXISTS ${row.name} ON ${row.table}`,
         partOf: row.tableAddress,
       },
       `TRIGGER ${row.name} ON ${row.table}`,

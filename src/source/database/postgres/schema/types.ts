@@ -66,7 +66,7 @@ export async function readTypes(inventory: Inventory): Promise<void> {
         rank: RANKS.TYPE,
         phase: 'BEFORE',
         statements: definition === undefined ? [] : [{ sql: `CREATE TYPE ${row.name} AS ${definition}` }],
-        drop: `DROP TYPE IF EXISTS ${row.name} CASCADE`,
+        drop: `DROP TYPE IF EXISTS ${row.name}`,
         ...(definition === undefined
           ? { impossible: 'a base type; its functions are part of the server, not of the database' }
           : {}),

@@ -68,7 +68,7 @@ function viewObject(row: ViewRow, columns: readonly ColumnRow[]): SchemaObject {
     rank: RANKS.VIEW,
     phase: 'AFTER',
     statements: [making(`CREATE ${definition(row)}`), ...columnDefaults(row, columns)],
-    drop: `DROP ${word} IF EXISTS ${row.name} CASCADE`,
+    drop: `DROP ${word} IF EXISTS ${row.name}`,
   };
   return row.materialized ? own : { ...own, loosened: () => standIn(row, columns, own) };
 }
@@ -99,17 +99,19 @@ function standIn(row: ViewRow, columns: readonly ColumnRow[], own: SchemaObject)
     (column) =>
       `NULL::${column.type}${column.collation === null ? '' : ` COLLATE ${column.collation}`} AS ${column.name}`,
   );
+  const empty = `VIEW ${row.name} AS\nSELECT ${nothing.join(',\n    ')}`;
   return [
     {
       ...own,
       label: `VIEW COLUMNS ${row.label}`,
-      statements: [{ sql: `CREATE VIEW ${row.name} AS\nSELECT ${nothing.join(',\n    ')}` }],
+      statements: [{ sql: `CREATE ${empty}` }],
     },
     {
       ...own,
       address: `definition/${row.address}`,
       standsFor: [row.rule],
       statements: [making(`CREATE OR REPLACE ${definition(row)}`), ...columnDefaults(row, columns)],
+      drop: `CREATE OR REPLACE ${empty}`,
       partOf: row.address,
     },
   ];
@@ -157,7 +159,7 @@ export async function readRules(inventory: Inventory): Promise<void> {
           making(withoutSemicolon(row.definition)),
           ...(state === undefined ? [] : [{ sql: `ALTER TABLE ${row.table} ${state} RULE ${row.name}` }]),
         ],
-        drop: `DROP RULE IF EXISTS ${row.name} ON ${row.table} CASCADE`,
+        drop: `DROP RULE IF EXISTS ${row.name} ON ${row.table}`,
         partOf: row.tableAddress,
       },
       `RULE ${row.name} ON ${row.table}`,
