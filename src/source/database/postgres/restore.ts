@@ -16,6 +16,11 @@ import { setSequences } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
 import { dropIndexes, rebuildableIndexes, restoreIndexes, type SetAsideIndex } from './set-aside-indexes.ts';
 import { restoreForcedRowSecurity, restoreTriggers, type Silenced, silence } from './silence.ts';
+import {
+  dropUnvalidated,
+  restoreUnvalidated,
+  type UnvalidatedConstraint,
+} from './unvalidated-constraints.ts';
 
 /** Tables with no more bytes of row lines than this keep their indexes: dropping and making them costs more. */
 const FEW_ROWS_BYTES = 256 * 1024;
@@ -32,6 +37,7 @@ export class PostgresRestore implements DatabaseRestore {
   #oids: readonly string[];
   #rebuildable: ReadonlyMap<string, readonly SetAsideIndex[]> = new Map();
   readonly #setAside: SetAsideIndex[] = [];
+  #unvalidated: readonly UnvalidatedConstraint[] = [];
   #silenced: Silenced = { triggers: [], forcedRowSecurity: [] };
   #rowSecurityOutstanding = false;
   #done = false;
@@ -56,6 +62,7 @@ export class PostgresRestore implements DatabaseRestore {
       if (tables.length === 0) return;
       await dropKeys(this.#session, this.#ground.keys, signal);
       if (this.#ground.request.schema === undefined) {
+        this.#unvalidated = await dropUnvalidated(this.#session, this.#oids, signal);
         this.#rebuildable = await rebuildableIndexes(this.#session, this.#oids, signal);
       }
       this.#silenced = await silence(this.#session, this.#oids, signal);
@@ -98,6 +105,7 @@ export class PostgresRestore implements DatabaseRestore {
       await this.#session.execute('SET CONSTRAINTS ALL IMMEDIATE', signal);
       await setSequences(this.#session, sequences, signal);
       await restoreIndexes(this.#session, this.#setAside, signal);
+      await restoreUnvalidated(this.#session, this.#unvalidated, signal);
       await restoreKeys(this.#session, this.#ground.keys, signal);
       await restoreTriggers(this.#session, this.#silenced, signal);
       await this.#useSearchPath('DEFAULT', signal);

@@ -83,6 +83,27 @@ describe('a restore by an owner who is no superuser', () => {
     expect(await database.query(STRUCTURE)).toEqual(structure);
   });
 
+  it('lets rows pass again that a NOT VALID check had let pass', async () => {
+    await database.execute(
+      'CREATE TABLE item (id int PRIMARY KEY, price int, CONSTRAINT sane CHECK (price < 1000))',
+      'INSERT INTO item VALUES (1, -5), (2, 7)',
+      'ALTER TABLE item ADD CONSTRAINT "not negative" CHECK (price >= 0) NOT VALID',
+      `COMMENT ON CONSTRAINT "not negative" ON item IS 'since 2024'`,
+      'CREATE TABLE note (what text)',
+      'INSERT INTO note VALUES (NULL)',
+    );
+    const [version] = await database.query("SELECT current_setting('server_version_num')");
+    if (Number(version?.[0]) >= 180_000) {
+      await database.execute('ALTER TABLE note ADD CONSTRAINT said NOT NULL what NOT VALID');
+    }
+    const structure = await database.query(STRUCTURE);
+    await putBack(source, await take(source));
+    expect(await database.query('SELECT price::text FROM item ORDER BY id')).toEqual([['-5'], ['7']]);
+    expect(await database.query('SELECT what FROM note')).toEqual([[null]]);
+    expect(await database.query(STRUCTURE)).toEqual(structure);
+    await expect(database.execute('INSERT INTO item VALUES (3, -1)')).rejects.toThrow('not negative');
+  });
+
   it('lets rows pass again that a NOT VALID key to a table outside had let pass', async () => {
     await database.execute(
       'CREATE TABLE parent (id int PRIMARY KEY)',
