@@ -3,30 +3,37 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
-const ESCAPES: readonly (string | undefined)[] = Array.from({ length: 256 }, (_, byte) => {
-  if (byte === QUOTE) return '\\"';
-  if (byte === BACKSLASH) return '\\\\';
-  if (byte >= SPACE) return undefined;
-  const short = { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r' }[byte];
-  return short ?? `\\u00${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-});
+const ESCAPES: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) => Buffer.from(escapeOf(byte), 'latin1'));
+/** How many bytes each byte becomes. */
+const LENGTHS = Uint8Array.from(ESCAPES, (escape) => escape.length);
 
 const BOUND = Buffer.from('"');
 
+function escapeOf(byte: number): string {
+  if (byte === QUOTE) return '\\"';
+  if (byte === BACKSLASH) return '\\\\';
+  if (byte >= SPACE) return String.fromCharCode(byte);
+  const short: Readonly<Record<number, string>> = { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r' };
+  return short[byte] ?? `\\u00${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
 /** A JSON string of UTF-8 text, in pieces. */
 export function quotedText(text: Buffer): Buffer[] {
-  const pieces: Buffer[] = [BOUND];
-  let start = 0;
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) length += LENGTHS[text[at] ?? 0] ?? 1;
+  if (length === text.length) return [BOUND, text, BOUND];
+  const escaped = Buffer.allocUnsafe(length);
+  let end = 0;
   for (let at = 0; at < text.length; at += 1) {
     const byte = text[at] ?? 0;
-    if (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH) continue;
-    if (start < at) pieces.push(text.subarray(start, at));
-    pieces.push(Buffer.from(ESCAPES[byte] ?? '', 'latin1'));
-    start = at + 1;
+    if (LENGTHS[byte] === 1) {
+      escaped[end] = byte;
+      end += 1;
+    } else {
+      end += ESCAPES[byte]?.copy(escaped, end) ?? 0;
+    }
   }
-  if (start < text.length) pieces.push(text.subarray(start));
-  pieces.push(BOUND);
-  return pieces.length > 64 ? [Buffer.concat(pieces)] : pieces;
+  return [BOUND, escaped, BOUND];
 }
 
 /** A JSON string of hexadecimal digits. */

@@ -44,17 +44,26 @@ export async function loadRows(
     batchBytes: takesFiles ? BATCH_BYTES : INSERT_BYTES,
   });
   let loaded = 0;
-  for await (const batch of batches) {
-    const effect = takesFiles
-      ? await session.loadFile(sql, batch.text, signal)
-      : await session.execute(insertSql(load.into, load.columns, batch.text), signal);
-    if (
-      effect.warnings !== Math.min(batch.withoutLabel, MOST_WARNINGS) ||
-      effect.affectedRows !== batch.rows
-    ) {
-      throw await refusedRow(session, load.label, loaded, signal);
+  let next = batches.next();
+  try {
+    for (;;) {
+      const { value: batch, done } = await next;
+      if (done === true) break;
+      // The next batch is made while the server takes this one; when it fails, that is told in its turn.
+      next = batches.next();
+      next.catch(() => undefined);
+      const effect = takesFiles
+        ? await session.loadFile(sql, batch.text, signal)
+        : await session.execute(insertSql(load.into, load.columns, batch.text), signal);
+      const expected = Math.min(batch.withoutLabel, MOST_WARNINGS);
+      if (effect.warnings !== expected || effect.affectedRows !== batch.rows) {
+        throw await refusedRow(session, load.label, loaded, signal);
+      }
+      loaded += batch.rows;
     }
-    loaded += batch.rows;
+  } finally {
+    // Lets go of the rows without waiting for a source that may never answer again.
+    batches.return(undefined).catch(() => undefined);
   }
   return loaded;
 }
