@@ -81,6 +81,7 @@ export const PACKAGES: Readonly<Record<string, readonly Place[]>> = {
   ws: ['src/server/'],
   archiver: ['src/bundle/'],
   unzipper: ['src/bundle/'],
+  mariadb: ['src/source/database/mariadb/'],
   pg: ['src/source/database/postgres/'],
   'pg-copy-streams': ['src/source/database/postgres/'],
   'better-sqlite3': ['src/source/database/sqlite/', 'src/catalog/', 'client/demo/'],

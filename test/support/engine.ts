@@ -15,6 +15,7 @@ import type { EngineParts } from '../../src/engine/parts.ts';
 import { isFinished } from '../../src/events/persisted-events.ts';
 import { RecordEventHub } from '../../src/events/record-event-hub.ts';
 import { processIdentity } from '../../src/process-identity.ts';
+import { openMariadb } from '../../src/source/database/mariadb/mariadb.ts';
 import { openPostgres } from '../../src/source/database/postgres/postgres.ts';
 import { openSqlite } from '../../src/source/database/sqlite/sqlite.ts';
 import { openFileTrees } from '../../src/source/files/file-trees.ts';
@@ -115,7 +116,11 @@ export class TestEngine {
         forbidden: [join(home, 'data'), join(home, 'bundles')],
       }),
       openDatabase: (settings) =>
-        settings.kind === 'SQLITE' ? openSqlite(settings.path) : openPostgres(settings.url),
+        settings.kind === 'SQLITE'
+          ? openSqlite(settings.path)
+          : settings.kind === 'MARIADB'
+            ? openMariadb(settings.url)
+            : openPostgres(settings.url),
       openLocalFile: (path) => openLocalFile(path, 'the upload'),
       directories,
       identity: processIdentity(),
