@@ -157,7 +157,7 @@ const STATISTICS = `
 SELECT 'pg_statistic_ext/' || s.oid AS address, ${labelName('n.nspname', 's.stxname')} AS label,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname) AS name,
        pg_catalog.pg_get_statisticsobjdef(s.oid) AS definition,
-       nullif(s.stxstattarget, -1) AS target, 'pg_class/' || s.stxrelid AS "tableAddress"
+       nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::integer, -1) AS target, 'pg_class/' || s.stxrelid AS "tableAddress"
   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE ${USER_SCHEMA}`;
 
 /** Reads extended statistics. */

@@ -115,6 +115,19 @@ describe('a restore into an empty database', () => {
     );
   });
 
+  it('checks rules that read other tables once all rows are there, with names found as in the application', async () => {
+    await from.execute(
+      `CREATE FUNCTION is_allowed(text) RETURNS boolean LANGUAGE plpgsql STABLE AS
+         'BEGIN RETURN EXISTS (SELECT FROM words WHERE word = $1); END'`,
+      'CREATE TABLE words (word text)',
+      'CREATE TABLE a_note (word text CONSTRAINT known CHECK (is_allowed(word)))',
+      `INSERT INTO words VALUES ('x')`,
+      `INSERT INTO a_note VALUES ('x')`,
+    );
+    await restoreWhole();
+    await expect(to.execute(`INSERT INTO a_note VALUES ('y')`)).rejects.toThrow('known');
+  });
+
   it('says which object it was that could not be made, and leaves nothing behind', async () => {
     const taken = { tables: [], rows: [], sequences: [] };
     const script = {
