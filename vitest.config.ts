@@ -6,7 +6,11 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['module', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-server.ts', 'test/support/mariadb-server.ts'],
+    globalSetup: [
+      'test/support/postgres-server.ts',
+      'test/support/mariadb-server.ts',
+      'test/support/required-servers.ts',
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -2,7 +2,7 @@
  * Starts one real MariaDB for the whole run, if the machine has one (Debian: mariadb-server), and tells the tests
  * where it is: `inject('mariadbUrl')` is its address as root, without a database; null when there is none, and then
  * the tests of MariaDB are skipped. HOLDFAST_TEST_MARIADB_URL names another server to test against, as a user with
- * all privileges. HOLDFAST_TEST_REQUIRE_SERVERS=1 makes a missing server a failure.
+ * all privileges. HOLDFAST_TEST_REQUIRE_SERVERS=true makes a missing server a failure (required-servers.ts).
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +14,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection } from 'mariadb';
 import type { TestProject } from 'vitest/node';
+import { serversAreRequired } from './required-servers.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -150,10 +151,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (server === undefined) {
     const message =
       'The tests of MariaDB need a server: install mariadb-server, or set HOLDFAST_TEST_MARIADB_URL.';
-    if (process.env['HOLDFAST_TEST_REQUIRE_SERVERS'] === '1') throw new Error(message);
+    if (serversAreRequired()) throw new Error(message);
     process.stderr.write(`${message} They are skipped.\n`);
   }
-  delete process.env['HOLDFAST_TEST_REQUIRE_SERVERS'];
   project.provide('mariadbUrl', server?.url ?? null);
   return async () => {
     await server?.stop();

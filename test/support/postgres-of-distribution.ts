@@ -6,10 +6,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { inject } from 'vitest';
 
 const run = promisify(execFile);
 
-/** Where initdb, pg_ctl and pg_dump are; undefined, and said so, where they are not. */
+/**
+ * Where initdb, pg_ctl and pg_dump are; undefined, and said so, where they are not.
+ * @throws when they are not, and servers are required
+ */
 export function distributionBinaries(): string | undefined {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root) : [];
@@ -21,9 +25,10 @@ export function distributionBinaries(): string | undefined {
     ['initdb', 'pg_ctl', 'pg_dump'].every((tool) => existsSync(join(directory, tool))),
   );
   if (found === undefined) {
-    console.warn(
-      'Not compared with pg_dump: neither /usr/lib/postgresql nor the PATH has initdb, pg_ctl and pg_dump.',
-    );
+    const message =
+      'Not compared with pg_dump: neither /usr/lib/postgresql nor the PATH has initdb, pg_ctl and pg_dump.';
+    if (inject('serversRequired')) throw new Error(`${message} Install postgresql.`);
+    console.warn(message);
   }
   return found;
 }
