@@ -36,7 +36,7 @@ export async function writeTables(
   const script = await snapshot.readSchema(signal);
   for (const { name, reason } of script.notCarried)
     record.warn(`The structure of ${name} is not carried: ${reason}`);
-  const schema = await writer.addSchema(script, signal);
+  const schema = await writer.addSchema(script, signal, description.kind);
   const tables: ManifestDatabase['tables'] = [];
   for (const table of ordered) {
     meter.item(tableLabel(table));
