@@ -14,7 +14,7 @@ import { loadTables } from './load-tables.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { PlannedStructure } from './plan-structure.ts';
-import { proveTables } from './prove-tables.ts';
+import { type ProvenTable, proveTables } from './prove-tables.ts';
 import type { RestoreResult } from './record-result.ts';
 import type { PreparedRestore } from './restore-plan.ts';
 import { type RestoredTable, restoredTable } from './restored-table.ts';
@@ -34,7 +34,7 @@ export interface RestoreOrder {
 /** What came of loading the tables. */
 interface Loaded {
   readonly transaction: DatabaseRestore;
-  readonly tables: { schema: string | null; name: string; rows: number }[];
+  readonly tables: ProvenTable[];
 }
 
 /** Applies a prepared restore. After any failure the target is wholly old. */
@@ -145,13 +145,10 @@ async function load(
     await record.phase('CONSTRAINTS', async () => {
       await transaction.finish(sequences, signal);
     });
-    await record.phase('PROVE', (meter) => proveTables(reader, transaction, tables, digests, meter, signal));
-    const counts = tables.map(({ bundled: { schema, name, rowCount } }) => ({
-      schema,
-      name,
-      rows: rowCount,
-    }));
-    return { transaction, tables: counts };
+    const proven = await record.phase('PROVE', (meter) =>
+      proveTables(reader, transaction, tables, digests, meter, signal),
+    );
+    return { transaction, tables: proven };
   } catch (error) {
     await begun?.rollback();
     throw error;

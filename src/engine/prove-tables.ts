@@ -6,8 +6,12 @@ import { HoldfastError } from '../errors.ts';
 import type { DatabaseRestore } from '../source/source.ts';
 import { type LoadedDigests, ProjectedDigest, shortOf } from './load-tables.ts';
 import type { ProgressMeter } from './progress-meter.ts';
+import type { RestoreResult } from './record-result.ts';
 import type { RestoredTable } from './restored-table.ts';
 import { tableKey, tableLabel } from './table-order.ts';
+
+/** A table as it was read back. */
+export type ProvenTable = RestoreResult['tables'][number];
 
 /**
  * Proves that the database holds what was meant to go in: the bundle's rows, less the columns that were left out or
@@ -21,9 +25,10 @@ export async function proveTables(
   loaded: LoadedDigests,
   meter: ProgressMeter,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ProvenTable[]> {
   meter.expect({ rows: tables.reduce((sum, { bundled }) => sum + bundled.rowCount, 0) });
   const digests = await bundledDigests(reader, signal);
+  const proven: ProvenTable[] = [];
   for (const { bundled, target, proving } of tables) {
     meter.item(tableLabel(bundled));
     const found = proving === undefined ? new PlainDigest() : new ProjectedDigest(proving.found);
@@ -36,7 +41,9 @@ export async function proveTables(
     if (found.rows !== bundled.rowCount) throw shortOf(bundled, found.rows);
     const expected = (proving === undefined ? digests : loaded).get(tableKey(bundled));
     if (digest !== expected) throw differs(bundled, proving?.expected.asText === true);
+    proven.push({ schema: bundled.schema, name: bundled.name, rows: found.rows, digest });
   }
+  return proven;
 }
 
 class PlainDigest extends ContentDigest {

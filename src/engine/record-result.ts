@@ -29,8 +29,8 @@ export type RestoreResult = {
   proven: boolean;
   rowsRestored: number;
   filesRestored: number;
-  /** In restore order. */
-  tables: { schema: string | null; name: string; rows: number }[];
+  /** In restore order; `digest` is the content digest of what was read back, 32 hex digits. */
+  tables: { schema: string | null; name: string; rows: number; digest: string }[];
   trees: { area: 'files' | 'config'; name: string; files: number }[];
   envFileRestored: boolean;
   /** The backup made of the target beforehand; null when none was. */

@@ -46,6 +46,10 @@ const RestoredTableType = builder.objectRef<RestoreResult['tables'][number]>('Re
     schema: t.exposeString('schema', { nullable: true, description: 'Null where there are no schemas.' }),
     name: t.exposeString('name', { description: 'Its name.' }),
     rows: t.expose('rows', { type: 'BigInt', description: 'Rows the database took.' }),
+    digest: t.exposeString('digest', {
+      description:
+        'The content digest of what the database gave back: that of the bundle, unless columns were cleared or left out.',
+    }),
   }),
 });
 

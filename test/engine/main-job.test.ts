@@ -2,7 +2,11 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFil
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bundleFormat } from '../../src/bundle/bundle-format.ts';
+import type { RestoreResult } from '../../src/engine/record-result.ts';
 import { EVERYTHING, restoreOf, TestEngine } from '../support/engine.ts';
+
+const untilEnd = new AbortController().signal;
 
 let holdfast: TestEngine;
 let sourceId: string;
@@ -81,6 +85,21 @@ async function wreck(): Promise<void> {
   await writeFile(join(treePath, 'app.log'), 'kept');
 }
 
+/** Name, rows and digest of each table in a bundle, in its order. */
+async function bundledDigests(backupId: string): Promise<unknown[]> {
+  const { file } = await holdfast.engine.openBackup(holdfast.actor.workspaceId, backupId, untilEnd);
+  const reader = await bundleFormat.openReader(file, untilEnd);
+  try {
+    const digests: unknown[] = [];
+    for await (const entry of reader.entries(untilEnd)) {
+      if (entry.kind === 'TABLE_PART') digests.push([entry.table, entry.rows, entry.digest]);
+    }
+    return digests;
+  } finally {
+    await reader.close();
+  }
+}
+
 describe('the main job', () => {
   test('a wrecked database and tree come back exactly, and the restore is proven', async () => {
     const rows = dump();
@@ -120,6 +139,11 @@ describe('the main job', () => {
       status: 'SUCCEEDED',
       result: { targetState: 'WHOLLY_NEW', proven: true, rowsRestored: 5, filesRestored: 3 },
     });
+    // What was read back is told by table, with the digest that the bundle has of it.
+    const { tables } = restored.result as RestoreResult;
+    expect(tables.map(({ name, rows: count, digest }) => [name, count, digest])).toEqual(
+      await bundledDigests(created.backupId),
+    );
     expect(dump()).toEqual(rows);
     expect(await readFile(join(treePath, 'app.log'), 'utf8')).toBe('kept');
     await rm(join(treePath, 'app.log'));

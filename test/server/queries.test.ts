@@ -302,7 +302,7 @@ describe('a record', () => {
           proven: false,
           rowsRestored: 0,
           filesRestored: 0,
-          tables: [{ schema: 'public', name: 'customers', rows: 3 }],
+          tables: [{ schema: 'public', name: 'customers', rows: 3, digest: '0f'.repeat(16) }],
           trees: [],
           envFileRestored: false,
           preRestoreBackupId: before.id,
@@ -311,7 +311,7 @@ describe('a record', () => {
     });
     const { data, errors } = await server.ask(
       `query ($id: ID!) { record(id: $id) { status error { code phase message hint } result {
-        ... on RestoreResult { targetState rolledBack restoredTables { name rows } preRestoreBackup { name } } } } }`,
+        ... on RestoreResult { targetState rolledBack restoredTables { name rows digest } preRestoreBackup { name } } } } }`,
       { id: record.globalId },
     );
     expect(errors).toBeUndefined();
@@ -322,7 +322,7 @@ describe('a record', () => {
         result: {
           targetState: 'WHOLLY_OLD',
           rolledBack: true,
-          restoredTables: [{ name: 'customers', rows: '3' }],
+          restoredTables: [{ name: 'customers', rows: '3', digest: '0f'.repeat(16) }],
           preRestoreBackup: { name: before.name },
         },
       },

@@ -722,7 +722,7 @@ export type RecordStateFragment = { id: string, kind: RecordKind, status: Record
 export type RecordFieldsFragment = { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
     | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
     | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-    | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+    | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
     | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
     | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
    | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
@@ -760,7 +760,7 @@ export type RecordsQueryVariables = Exact<{
 export type RecordsQuery = { records: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
           | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
           | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-          | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+          | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
           | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
           | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
          | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }> } };
@@ -773,7 +773,7 @@ export type RecordQueryVariables = Exact<{
 export type RecordQuery = { record: { sizeBytes: string | null, checksum: string | null, id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, source: { id: string, name: string } | null, backup: { id: string, name: string, sizeBytes: string, checksum: string } | null, parent: { id: string, kind: RecordKind } | null, result:
       | { __typename: 'CreateResult', tables: number, rows: string, files: string, bytes: string }
       | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
-      | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
+      | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
       | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
       | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
      | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null };
@@ -1176,6 +1176,7 @@ export const RecordFieldsFragmentDoc = new TypedDocumentString(`
         schema
         name
         rows
+        digest
       }
       restoredTrees {
         area
@@ -1915,6 +1916,7 @@ fragment RecordFields on Record {
         schema
         name
         rows
+        digest
       }
       restoredTrees {
         area
@@ -2053,6 +2055,7 @@ fragment RecordFields on Record {
         schema
         name
         rows
+        digest
       }
       restoredTrees {
         area
