@@ -18,6 +18,7 @@ export interface TableRow {
   readable: boolean;
   schemaUsable: boolean;
   rowSecurity: boolean;
+  rowsHidden: boolean;
   tuples: number;
   pages: number;
 }
@@ -28,7 +29,8 @@ SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'SELECT')
          AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS readable,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS "schemaUsable",
-       c.relrowsecurity AS "rowSecurity", c.reltuples::float8 AS tuples, c.relpages AS pages
+       c.relrowsecurity AS "rowSecurity",
+       c.relrowsecurity AND pg_catalog.row_security_active(c.oid) AS "rowsHidden", c.reltuples::float8 AS tuples, c.relpages AS pages
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMA} AND NOT ${OF_EXTENSION}
    AND NOT (${LOST_ON_STANDBY})

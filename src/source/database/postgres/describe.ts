@@ -68,6 +68,7 @@ async function assemble(
   for (const row of rows) {
     const live = (columns.get(row.oid) ?? []).map(({ oid: _, ...column }): LiveColumn => column);
     const name: TableName = { schema: row.schema, name: row.name };
+    const unreadable = obstacle(row);
     tables.set(tableKey(name), {
       oid: row.oid,
       readable: row.readable,
@@ -93,18 +94,18 @@ async function assemble(
           }),
         ),
         rowEstimate: Math.round(row.tuples),
-        ...(row.readable ? {} : { unreadable: missingPrivilege(row) }),
+        ...(unreadable === undefined ? {} : { unreadable }),
       },
     });
   }
   return tables;
 }
 
-/** Which privilege the user lacks to read a table. */
-function missingPrivilege(row: catalog.TableRow): string {
-  return row.schemaUsable
-    ? `SELECT privilege is missing on ${tableLabel(row)}`
-    : `USAGE privilege is missing on schema ${row.schema}`;
+/** What keeps this user from reading all rows of a table; undefined when nothing does. */
+function obstacle(row: catalog.TableRow): string | undefined {
+  if (!row.schemaUsable) return `USAGE privilege is missing on schema ${row.schema}`;
+  if (!row.readable) return `SELECT privilege is missing on ${tableLabel(row)}`;
+  return row.rowsHidden ? `row-level security hides rows of ${tableLabel(row)}` : undefined;
 }
 
 /** Row estimates for tables without statistics: exact for small readable ones, a guess by size for others. */
