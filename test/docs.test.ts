@@ -84,7 +84,12 @@ test.each(documents)('every path of the repository named in %s is there', (path)
 });
 
 test('no document names a setting of the server that does not exist', () => {
-  const known = new Set([...Object.keys(CONFIG_KEYS), 'HOLDFAST_TEST_POSTGRES_URL']);
+  const known = new Set([
+    ...Object.keys(CONFIG_KEYS),
+    'HOLDFAST_TEST_POSTGRES_URL',
+    'HOLDFAST_TEST_MARIADB_URL',
+    'HOLDFAST_TEST_REQUIRE_SERVERS',
+  ]);
   // docs/client.md speaks of the environment of programs that use the client.
   const unknown = documents
     .filter((path) => path !== 'docs/client.md')

@@ -26,7 +26,6 @@ import type {
 import type { RandomAccess } from '../storage/storage.ts';
 import type { TargetState } from './record-result.ts';
 import type { RetentionPolicy, RetentionVerdict } from './retention.ts';
-import type { SchemaDifference } from './schema-differences.ts';
 
 /** On whose behalf a verb runs. */
 export interface Actor {
@@ -102,6 +101,14 @@ export interface TablePlan extends TableName {
   readonly drift: readonly string[];
   /** With ADAPT, what of the table does not come back, in words. */
   readonly losses: readonly string[];
+}
+
+/** An object of the database that is not as it was when the bundle was made. */
+export interface SchemaDifference {
+  /** `KIND name`, e.g. `INDEX public.film_title_idx`. */
+  readonly object: string;
+  /** ADDED and REMOVED since the bundle was made, or CHANGED. */
+  readonly change: 'ADDED' | 'REMOVED' | 'CHANGED';
 }
 
 /** What a restore does to the structure: KEEP it, CREATE it in an empty target, REPLACE it by the bundle's. */

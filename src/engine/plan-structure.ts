@@ -3,10 +3,10 @@ import type { BundledSchema, BundleReader } from '../bundle/bundle.ts';
 import type { DatabaseSettings } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseDescription } from '../source/source.ts';
-import type { OnDrift, RestoreStructure, Selection } from './engine.ts';
+import type { OnDrift, RestoreStructure, SchemaDifference, Selection } from './engine.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
-import { type SchemaDifference, schemaDifferences } from './schema-differences.ts';
+import { schemaDifferences } from './schema-differences.ts';
 
 /** The structure of a restore. */
 export interface PlannedStructure {

@@ -1,13 +1,6 @@
 /** How the structure of a target differs from the one in a bundle, object by object. Pure. */
 import type { BundledStatement } from '../bundle/bundle.ts';
-
-/** An object that is not the same in both. */
-export interface SchemaDifference {
-  /** `KIND name`, e.g. `INDEX public.film_title_idx`. */
-  readonly object: string;
-  /** ADDED and REMOVED since the bundle was made, or CHANGED. */
-  readonly change: 'ADDED' | 'REMOVED' | 'CHANGED';
-}
+import type { SchemaDifference } from './engine.ts';
 
 interface Script {
   readonly before: readonly BundledStatement[];

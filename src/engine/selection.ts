@@ -2,7 +2,14 @@
 import type { Manifest, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { FileTree, ForeignKey, LeftOut, Table, TableName } from '../source/source.ts';
+import type {
+  DatabaseDescription,
+  FileTree,
+  ForeignKey,
+  LeftOut,
+  Table,
+  TableName,
+} from '../source/source.ts';
 import type { Selection } from './engine.ts';
 import { tableKey, tableLabel } from './table-order.ts';
 
@@ -66,6 +73,11 @@ export function contentOf(
     complete: false,
     leaveOutUnreadable,
   };
+}
+
+/** The tables there are to back up: what is there in every database counts once it holds something. */
+export function presentTables({ tables }: Pick<DatabaseDescription, 'tables'>): readonly Table[] {
+  return tables.filter((table) => table.implicit !== true || table.rowEstimate > 0);
 }
 
 /** The tables to back up, and those left out with the reason. */

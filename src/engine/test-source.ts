@@ -5,7 +5,7 @@ import type { Actor, SourceReport } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
-import { reachingOutside, selectTables } from './selection.ts';
+import { presentTables, reachingOutside, selectTables } from './selection.ts';
 import { orderTables, tableKey, tableLabel } from './table-order.ts';
 
 /** At most this many skipped files are named for one tree. */
@@ -24,10 +24,15 @@ export async function testSource(
   let database: SourceReport['database'] = null;
   if (source.database !== null) {
     const description = await (await openDatabase(parts, source.database)).describe(signal);
-    const selected = selectTables(description.tables, source.excludedTables, null);
+    const selected = selectTables(presentTables(description), source.excludedTables, null);
     const { tables, cyclic } = orderTables(selected.tables);
     leftOut.push(...description.leftOut, ...selected.leftOut);
     warnings.push(...reachingOutside(tables));
+    for (const table of tables.filter(({ unreadable }) => unreadable !== undefined)) {
+      warnings.push(
+        `${tableLabel(table)} cannot be read: ${table.unreadable}. A backup is refused unless it leaves it out.`,
+      );
+    }
     const live = new Set(description.tables.map(tableKey));
     for (const name of source.excludedTables) {
       if (!live.has(tableKey(name))) warnings.push(`The excluded table ${tableLabel(name)} does not exist.`);

@@ -5,7 +5,7 @@ import { HoldfastError } from '../errors.ts';
 import type { DatabaseSnapshot, LeftOut, Table } from '../source/source.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { RunningRecord } from './running-record.ts';
-import { type BundleContent, reachingOutside, selectTables } from './selection.ts';
+import { type BundleContent, presentTables, reachingOutside, selectTables } from './selection.ts';
 import { orderTables, schemaFingerprint, tableLabel } from './table-order.ts';
 
 /** What a bundle holds of a database. */
@@ -26,9 +26,7 @@ export async function writeTables(
   signal: AbortSignal,
 ): Promise<WrittenDatabase> {
   const { description } = snapshot;
-  // What is there in every database is told of only when it holds something.
-  const present = description.tables.filter((table) => table.implicit !== true || table.rowEstimate > 0);
-  const selected = selectTables(present, content.excludedTables, content.tables);
+  const selected = selectTables(presentTables(description), content.excludedTables, content.tables);
   const readable = requireReadable(record, selected.tables, content.leaveOutUnreadable);
   const ordered = orderTables(readable.tables).tables;
   for (const warning of reachingOutside(ordered)) record.warn(warning);

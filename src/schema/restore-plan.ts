@@ -1,7 +1,6 @@
 /** What a restore would do. */
 import { z } from 'zod';
-import type { BundleOrigin, RestorePlan, TablePlan, TreePlan } from '../engine/engine.ts';
-import type { SchemaDifference } from '../engine/schema-differences.ts';
+import type { BundleOrigin, RestorePlan, SchemaDifference, TablePlan, TreePlan } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseSession, TreeDifference } from '../source/source.ts';
 import { builder } from './builder.ts';

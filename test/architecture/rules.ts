@@ -45,6 +45,7 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/source/source.ts', may: [] },
   { place: 'src/source/database/postgres/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/source/database/sqlite/', may: [ERRORS, 'src/source/source.ts'] },
+  { place: 'src/source/database/mariadb/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/source/files/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/storage/', may: [ERRORS] },
   { place: 'src/bundle/', may: [ERRORS, 'src/storage/storage.ts'] },

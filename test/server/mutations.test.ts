@@ -171,6 +171,8 @@ describe('createBackup', () => {
         configTrees: null,
         envFile: true,
       },
+      compression: 'DEFLATE_1',
+      leaveOutUnreadable: false,
     });
   });
 
@@ -200,6 +202,7 @@ describe('restoreBackup', () => {
       bundle: { backupId: backup.id },
       sourceId: null,
       selection: { database: true, tables: null, trees: null, configTrees: null, envFile: false },
+      onDrift: 'REFUSE',
       planHash: null,
       dryRun: false,
       preRestoreBackup: 'REQUIRED',

@@ -3,7 +3,9 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
-const ESCAPES: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) => Buffer.from(escapeOf(byte), 'latin1'));
+const ESCAPES: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(escapeOf(byte), 'latin1'),
+);
 /** How many bytes each byte becomes. */
 const LENGTHS = Uint8Array.from(ESCAPES, (escape) => escape.length);
 
