@@ -13,6 +13,9 @@ import { keepStatistics } from './statistics.ts';
 import { columnsOf, layoutOf } from './table-layout.ts';
 import { incompleteVirtualTable } from './virtual-tables.ts';
 
+/** Pages kept in memory while indexes are made, KiB. */
+const SORTING_KIB = 2048;
+
 /** One transaction that replaces the rows of some tables. Made when the transaction has begun. */
 export class TableReplacement {
   readonly #db: Connection;
@@ -81,9 +84,13 @@ export class TableReplacement {
    */
   finish(sequences: readonly SequenceState[]): void {
     this.#setSequences(sequences);
+    const cache = this.#db.pragma('cache_size', { simple: true });
+    // Sorting for an index takes twice the cache, and a bigger one makes it no faster.
+    this.#db.pragma(`cache_size = -${SORTING_KIB}`);
     for (const object of this.#aside) makeObject(this.#db, object);
     this.#aside = [];
     this.#schema?.finish();
+    this.#db.pragma(`cache_size = ${cache}`);
     for (const value of sequences.filter(isHeaderValue)) setHeaderValue(this.#db, value);
     this.#putStatisticsBack();
     if (this.#schema !== undefined) this.#requireWholeVirtualTables();
