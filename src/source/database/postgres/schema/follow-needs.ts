@@ -1,7 +1,7 @@
 /** Which objects have to go because others do. */
 import { tableKey } from '../quote.ts';
 import type { LiveSchema } from './read-schema.ts';
-import type { Address, SchemaObject } from './schema-object.ts';
+import { type Address, RANKS, type SchemaObject } from './schema-object.ts';
 
 /** How the live database relates to the script. */
 export interface Comparison {
@@ -48,6 +48,7 @@ export function followNeeds(
       withParent.add(child);
       go(child, parent);
     }
+    for (const index of indexesOverNewPartitions(comparison, going)) go(index, index);
   } while (queue.length > 0);
   return { going, withParent };
 }
@@ -62,6 +63,12 @@ function dependentsOf(comparison: Comparison): Map<Address, Address[]> {
   };
   for (const [from, needs] of live.needs) for (const on of needs) depends(from, on);
   for (const object of live.ordered) {
+    // The sequence of a column is dropped with its table.
+    if (object.label.startsWith('SEQUENCE ') && object.partOf !== undefined) {
+      depends(object.address, object.partOf);
+    }
+  }
+  for (const object of live.ordered) {
     // Partitions that are restored anyway go with their table; others are taken out of it and put back.
     if (!object.label.startsWith('PARTITION ') || object.partOf === undefined) continue;
     const child = live.inventory.objects.get(object.partOf);
@@ -69,4 +76,39 @@ function dependentsOf(comparison: Comparison): Map<Address, Address[]> {
     for (const parent of object.needs ?? []) depends(child.address, parent);
   }
   return dependents;
+}
+
+/**
+ * Keys and indexes of partitioned tables that stay and get partitions made anew: a partition that is attached to a
+ * table with indexes gets some by itself, of other names than those of the backup.
+ */
+function* indexesOverNewPartitions(comparison: Comparison, going: Going): Generator<Address> {
+  const { live, wanted } = comparison;
+  const { objects, targets } = live.inventory;
+  const byLabel = new Map(live.ordered.map((object) => [object.label, object]));
+  const tables = new Map(
+    live.ordered
+      .filter((object) => object.table !== undefined)
+      .map((object) => [targets.get(object.address)?.text.replace(/^TABLE /, ''), object.address]),
+  );
+  const parents = new Set<Address>();
+  for (const [label, [sql]] of wanted) {
+    if (!label.startsWith('PARTITION ')) continue;
+    const standing = byLabel.get(label)?.partOf;
+    if (standing !== undefined && !going.has(standing)) continue;
+    const parent = tables.get(/^ALTER TABLE ONLY (.*?) ATTACH PARTITION /s.exec(sql ?? '')?.[1]);
+    // Upwards too: the index of a partition goes only with the whole one.
+    for (let at = parent; at !== undefined && !parents.has(at); at = partitionedBy(objects, at)) {
+      parents.add(at);
+    }
+  }
+  for (const object of live.ordered) {
+    if (object.rank !== RANKS.KEY && object.rank !== RANKS.INDEX) continue;
+    if (object.partOf !== undefined && parents.has(object.partOf)) yield object.address;
+  }
+}
+
+/** The table that a partition is a part of. */
+function partitionedBy(objects: ReadonlyMap<Address, SchemaObject>, table: Address): Address | undefined {
+  return objects.get(`partition/${table}`)?.needs?.[0];
 }

@@ -299,6 +299,35 @@ describe('a restore that puts the old structure back', () => {
     expect(await scriptOf(database.url)).toEqual(script);
   });
 
+  it.each([
+    'DROP TABLE m_1 CASCADE',
+    'DROP TABLE m_2 CASCADE',
+    'DROP TABLE m_2a CASCADE',
+    'ALTER TABLE m DETACH PARTITION m_1',
+    'ALTER TABLE m_1 ADD CONSTRAINT odd CHECK (id > 0)',
+    'DROP SEQUENCE m_1_own_seq CASCADE',
+    'DROP TYPE kinds CASCADE',
+  ])('mends partitions and sequences after: %s', async (change) => {
+    await backUp(
+      `CREATE TYPE kinds AS ENUM ('x')`,
+      'CREATE TABLE m (id integer NOT NULL, at date NOT NULL, kind kinds, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
+      `CREATE TABLE m_1 (at date NOT NULL, kind kinds, id integer NOT NULL)`,
+      `ALTER TABLE m ATTACH PARTITION m_1 FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')`,
+      `CREATE TABLE m_2 PARTITION OF m FOR VALUES FROM ('2024-02-01') TO ('2024-03-01') PARTITION BY RANGE (at)`,
+      `CREATE TABLE m_2a PARTITION OF m_2 DEFAULT`,
+      'CREATE SEQUENCE m_1_own_seq OWNED BY m_1.id',
+      `ALTER TABLE m_1 ALTER COLUMN id SET DEFAULT nextval('m_1_own_seq')`,
+      'CREATE INDEX m_at ON m (at)',
+      'CREATE TABLE points (id integer, at date, FOREIGN KEY (id, at) REFERENCES m)',
+      `INSERT INTO m VALUES (1, '2024-01-05', 'x'), (2, '2024-02-05', 'x')`,
+      `INSERT INTO points SELECT id, at FROM m`,
+    );
+    await database.execute('TRUNCATE points', change);
+    await putBack(source, taken, replace());
+    expect(await scriptOf(database.url)).toEqual(script);
+    await expectOld();
+  });
+
   it('takes circles of tables, views and functions apart and closes them again', async () => {
     await backUp(
       'CREATE TABLE self (id integer, v integer)',
