@@ -92,9 +92,13 @@ export async function putBack(
   changes: Partial<DatabaseRestoreRequest> = {},
 ): Promise<void> {
   const restore = await putBackUncommitted(database, taken, changes);
-  const ticket = await restore.ticket();
-  await restore.commit();
-  await database.forget(ticket, never);
+  try {
+    const ticket = await restore.ticket();
+    await restore.commit();
+    await database.forget(ticket, never);
+  } finally {
+    await restore.rollback();
+  }
 }
 
 /** What the server itself says that a database holds: nothing of the code under test has a part in it. */

@@ -4,11 +4,11 @@ import type { DatabaseRestoreRequest } from '../../source.ts';
 import { type Found, readDescription } from './describe.ts';
 import { holdName } from './journal.ts';
 import { describeHolders, otherSessions } from './lock-holders.ts';
-import { quoteName, RestoreNames, tableKey, tableLabel } from './names.ts';
-import { currentUser, readSchema, readTriggers } from './read-schema.ts';
+import { quoteName, quoteText, RestoreNames, tableKey, tableLabel } from './names.ts';
+import { readSchema, readTriggers } from './read-schema.ts';
 import { serverErrorNumber, statementRefusal } from './refusal.ts';
 import { MariadbRestore } from './restore.ts';
-import { planTables } from './restore-tables.ts';
+import { type PlannedTable, planTables } from './restore-tables.ts';
 import type { MariadbSession } from './session.ts';
 
 const NEVER = new AbortController().signal;
@@ -34,8 +34,9 @@ export async function beginRestore(
     if (request.endSessions) await endOthers(worker, [worker.id, locker.id], signal);
     const live = await readSchema(worker, signal);
     const requested = new Set(request.tables.map((table) => table.name));
-    const triggers = await readTriggers(worker, await currentUser(worker, signal), signal, requested);
+    const triggers = await readTriggers(worker, requested, signal);
     const tables = planTables(request, live, triggers);
+    await refuseKeysFromElsewhere(worker, tables.planned, signal);
     const locking = tables.planned.filter((table) => table.exists).map((table) => table.name);
     await lockTables(worker, locker, locking, signal);
     return new MariadbRestore(worker, locker, { request, names, tables, sequences: found.sequences });
@@ -44,6 +45,27 @@ export async function beginRestore(
     await worker.end();
     throw statementRefusal(error, { restoring: true });
   }
+}
+
+/** A key of another database follows the old table when that is renamed, and could not be brought back. */
+async function refuseKeysFromElsewhere(
+  session: MariadbSession,
+  planned: readonly PlannedTable[],
+  signal: AbortSignal,
+): Promise<void> {
+  const database = quoteText(session.database);
+  const rows = await session.query(
+    `SELECT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE
+      WHERE REFERENCED_TABLE_SCHEMA = ${database} AND TABLE_SCHEMA <> ${database}`,
+    signal,
+  );
+  const found = rows.find(([, , parent]) => planned.some(({ name }) => name === parent));
+  if (found === undefined) return;
+  throw new HoldfastError(
+    'SCHEMA_MISMATCH',
+    `Table ${found[2]} cannot be replaced: a foreign key of table ${found[1]} in database ${found[0]} points to it.`,
+    { hint: 'Drop that foreign key for the time of the restore.' },
+  );
 }
 
 /** WRITE locks: whoever wants to read or write waits, and cannot slip past the swap. */

@@ -38,23 +38,7 @@ const FOREIGN_KEY = new RegExp(
 export function splitCreateTable(sql: string): CreateParts {
   const opening = new RegExp(`^(CREATE TABLE) ${NAME} \\(`, 's').exec(sql);
   if (opening === null) throw new Error('this is no CREATE TABLE statement as the server prints it');
-  const items: string[] = [];
-  let depth = 0;
-  let start = opening[0].length;
-  let at = start;
-  for (; at < sql.length; at += 1) {
-    const character = sql[at];
-    if (character === '`' || character === "'" || character === '"') at = endOfQuoted(sql, at);
-    else if (character === '(') depth += 1;
-    else if (character === ',' && depth === 0) {
-      items.push(sql.slice(start, at).trim());
-      start = at + 1;
-    } else if (character === ')') {
-      if (depth === 0) break;
-      depth -= 1;
-    }
-  }
-  items.push(sql.slice(start, at).trim());
+  const { items, end } = itemsFrom(sql, opening[0].length);
   const counting = items.find((item) => /^`/.test(item) && / AUTO_INCREMENT\b/.test(withoutTexts(item)));
   const counter = counting === undefined ? undefined : new RegExp(`^${NAME}`, 's').exec(counting)?.[0];
   const body: string[] = [];
@@ -66,7 +50,28 @@ export function splitCreateTable(sql: string): CreateParts {
       indexes.push(item);
     else body.push(item);
   }
-  return { head: 'CREATE TABLE', body, indexes, foreignKeys, tail: withoutCounter(sql.slice(at + 1)) };
+  return { head: 'CREATE TABLE', body, indexes, foreignKeys, tail: withoutCounter(sql.slice(end + 1)) };
+}
+
+/** What stands between the commas of the outermost parentheses, which open before `start`, and where they close. */
+function itemsFrom(sql: string, start: number): { items: string[]; end: number } {
+  const items: string[] = [];
+  let depth = 0;
+  let begin = start;
+  let at = start;
+  for (; at < sql.length && depth >= 0; at += 1) {
+    const character = sql[at] ?? '';
+    if ('`\'"'.includes(character)) at = endOfQuoted(sql, at);
+    else if (character === '(') depth += 1;
+    else if (character === ')') depth -= 1;
+    else if (character === ',' && depth === 0) {
+      items.push(sql.slice(begin, at).trim());
+      begin = at + 1;
+    }
+  }
+  const end = at - 1;
+  items.push(sql.slice(begin, end).trim());
+  return { items, end };
 }
 
 /** The statement that makes the table under a name, without secondary indexes and foreign keys. */

@@ -1,5 +1,5 @@
 /** Reads the structure of a database from information_schema. */
-import type { DatabaseDescription, ForeignKey, LeftOut, Table } from '../../source.ts';
+import type { Column, DatabaseDescription, ForeignKey, LeftOut, Table } from '../../source.ts';
 import { appliedMigrations } from './applied-migrations.ts';
 import type { LiveColumn } from './column-values.ts';
 import { isOwnName, quoteName, quoteText, tableKey } from './names.ts';
@@ -14,10 +14,8 @@ const COUNTED_TABLE_BYTES = 1024 * 1024;
 export interface LiveTable {
   readonly table: Table;
   readonly columns: readonly LiveColumn[];
-  readonly engine: string;
-  readonly dataBytes: number;
   /** The next value of its counter; null where it has none. */
-  readonly counter: string | null;
+  readonly counter: string | null | undefined;
 }
 
 /** The ordinary tables, by {@link tableKey}. */
@@ -72,65 +70,35 @@ export async function readDescription(session: MariadbSession, signal: AbortSign
   const sequences: string[] = [];
   const leftOut: LeftOut[] = [];
   let counted = 0;
-  for (const [name = '', type, engine, estimate, bytes, counter] of rows) {
-    if (name === null || isOwnName(name)) continue;
-    const made = (engine ?? '').toLowerCase();
-    if (type === 'SEQUENCE') sequences.push(name);
-    else if (type === 'VIEW') leftOut.push({ name, reason: 'It is a view and holds no rows of its own.' });
-    else if (type !== 'BASE TABLE' && type !== 'SYSTEM VERSIONED') {
-      leftOut.push({ name, reason: `It is no ordinary table (${type}).` });
-    } else if (engine === null || engine === undefined) {
-      leftOut.push({ name, reason: 'The server cannot open it; CHECK TABLE tells why.' });
-    } else if (FOREIGN.has(made)) {
-      leftOut.push({ name, reason: `Its rows are not kept by this server (${engine}).` });
-    } else {
-      if (!TRANSACTIONAL.has(made)) {
-        leftOut.push({
-          name: `${name} (consistency)`,
-          reason: `Its engine ${engine} knows no snapshots: its rows are read when its turn comes, not as of the moment of the others.`,
-        });
-      }
-      if (type === 'SYSTEM VERSIONED') {
-        leftOut.push({
-          name: `${name} (history)`,
-          reason: 'It is system-versioned: its present rows are carried, the history of former ones is not.',
-        });
-      }
-      const live = columns.get(name) ?? [];
-      const unreadable = await whyUnreadable(session, name, live, signal);
-      const size = Number(bytes ?? 0);
-      const countable =
-        unreadable === undefined && size <= COUNTED_TABLE_BYTES && counted + size <= COUNTED_BYTES;
-      if (countable) counted += size;
-      const table: Table = {
-        schema: null,
-        name,
-        columns: live.map(({ name, type, nullable, hasDefault, generated }) => ({
-          name,
-          type,
-          nullable,
-          hasDefault,
-          generated,
-        })),
-        primaryKey: primaryKeys.get(name) ?? [],
-        foreignKeys: foreignKeys.get(name) ?? [],
-        rowEstimate: countable ? await countRows(session, name, signal) : Number(estimate ?? 0),
-        ...(unreadable === undefined ? {} : { unreadable }),
-      };
-      tables.set(tableKey(table), {
-        table,
-        columns: live,
-        engine: made,
-        dataBytes: size,
-        counter: counter ?? null,
-      });
+  for (const [name, type, engine, estimate, bytes, counter] of rows) {
+    if (typeof name !== 'string' || isOwnName(name)) continue;
+    if (type === 'SEQUENCE') {
+      sequences.push(name);
+      continue;
     }
+    const reason = whyLeftOut(type, engine);
+    if (reason !== undefined) {
+      leftOut.push({ name, reason });
+      continue;
+    }
+    leftOut.push(...remarks(name, type, engine));
+    const live = columns.get(name) ?? [];
+    const unreadable = await whyUnreadable(session, name, live, signal);
+    const size = Number(bytes);
+    const countable =
+      unreadable === undefined && size <= COUNTED_TABLE_BYTES && counted + size <= COUNTED_BYTES;
+    if (countable) counted += size;
+    const table: Table = {
+      schema: null,
+      name,
+      columns: live.map(asColumn),
+      primaryKey: primaryKeys.get(name) ?? [],
+      foreignKeys: foreignKeys.get(name) ?? [],
+      rowEstimate: countable ? await countRows(session, name, signal) : Number(estimate),
+      ...(unreadable === undefined ? {} : { unreadable }),
+    };
+    tables.set(tableKey(table), { table, columns: live, counter });
   }
-  const routines = await session.query(
-    `SELECT (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${schema}) +
-            (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${schema})`,
-    signal,
-  );
   const others = rows.filter(([name]) => !isOwnName(name ?? '')).length;
   return {
     tables,
@@ -142,9 +110,52 @@ export async function readDescription(session: MariadbSession, signal: AbortSign
       tables: [...tables.values()].map((live) => live.table),
       leftOut,
       appliedMigrations: await appliedMigrations(session, tables, signal),
-      empty: others === 0 && Number(routines[0]?.[0] ?? 0) === 0,
+      empty: others === 0 && (await countRoutines(session, schema, signal)) === 0,
     },
   };
+}
+
+async function countRoutines(session: MariadbSession, schema: string, signal: AbortSignal): Promise<number> {
+  const [row] = await session.query(
+    `SELECT (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${schema}) +
+            (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${schema})`,
+    signal,
+  );
+  return Number(row?.[0]);
+}
+
+function asColumn({ name, type, nullable, hasDefault, generated }: LiveColumn): Column {
+  return { name, type, nullable, hasDefault, generated };
+}
+
+/** Why a table's rows are not carried at all; undefined when they are. */
+function whyLeftOut(type: string | null | undefined, engine: string | null | undefined): string | undefined {
+  if (type === 'VIEW') return 'It is a view and holds no rows of its own.';
+  if (type !== 'BASE TABLE' && type !== 'SYSTEM VERSIONED') return `It is no ordinary table (${type}).`;
+  if (engine === null || engine === undefined) return 'The server cannot open it; CHECK TABLE tells why.';
+  return FOREIGN.has(engine.toLowerCase()) ? `Its rows are not kept by this server (${engine}).` : undefined;
+}
+
+/** What is not as one would expect of a table whose rows are carried. */
+function remarks(
+  name: string,
+  type: string | null | undefined,
+  engine: string | null | undefined,
+): LeftOut[] {
+  const found: LeftOut[] = [];
+  if (!TRANSACTIONAL.has((engine ?? '').toLowerCase())) {
+    found.push({
+      name: `${name} (consistency)`,
+      reason: `Its engine ${engine} knows no snapshots: its rows are read when its turn comes, not as of the moment of the others.`,
+    });
+  }
+  if (type === 'SYSTEM VERSIONED') {
+    found.push({
+      name: `${name} (history)`,
+      reason: 'It is system-versioned: its present rows are carried, the history of former ones is not.',
+    });
+  }
+  return found;
 }
 
 /** The exact number of rows. */

@@ -7,7 +7,7 @@ const ESCAPES: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(escapeOf(byte), 'latin1'),
 );
 /** How many bytes each byte becomes. */
-const LENGTHS = Uint8Array.from(ESCAPES, (escape) => escape.length);
+const LENGTHS = Uint8Array.from(ESCAPES, (written) => written.length);
 
 const BOUND = Buffer.from('"');
 

@@ -2,169 +2,181 @@
 import type { LeftOut, SchemaScript, SchemaStatement } from '../../source.ts';
 import { createTableSql, splitCreateTable } from './create-statement.ts';
 import { isOwnName, quoteName, quoteText } from './names.ts';
+import { serverErrorNumber } from './refusal.ts';
 import type { MariadbSession, TextRow } from './session.ts';
+
+/** A privilege is lacking, or the server hides that the thing is there. */
+const DENIED = [1044, 1142, 1143, 1227, 1305, 1370, 1539];
+
+/** Where a script grows. */
+interface Reading {
+  readonly session: MariadbSession;
+  /** The database, as a literal. */
+  readonly schema: string;
+  /** The clause that names the user who reads. */
+  readonly owner: string;
+  readonly notCarried: LeftOut[];
+  readonly signal: AbortSignal;
+}
 
 /** The script for the whole database. */
 export async function readSchema(session: MariadbSession, signal: AbortSignal): Promise<SchemaScript> {
+  const reading = await beginReading(session, signal);
   const before: SchemaStatement[] = [];
   const indexes: SchemaStatement[] = [];
   const foreignKeys: SchemaStatement[] = [];
-  const notCarried: LeftOut[] = [];
-  const schema = quoteText(session.database);
   const names = (
     await session.query(
-      `SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${schema} ORDER BY TABLE_NAME`,
+      `SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = ${reading.schema} ORDER BY TABLE_NAME`,
       signal,
     )
   ).filter(([name]) => !isOwnName(name ?? ''));
-  const owner = await currentUser(session, signal);
-  const [defaults] = await session.query('SELECT @@character_set_database, @@collation_database', signal);
-  notCarried.push({
-    name: `DATABASE ${session.database}`,
-    reason: `Its default character set (${defaults?.[0]}) and collation (${defaults?.[1]}) belong to CREATE DATABASE; every table names its own.`,
-  });
-  for (const [name = ''] of names.filter(([, type]) => type === 'SEQUENCE')) {
-    before.push({ object: `SEQUENCE ${name}`, sql: await sequenceSql(session, name ?? '', signal) });
+  for (const [name] of names.filter(([, type]) => type === 'SEQUENCE')) {
+    const [row] = await session.query(`SHOW CREATE SEQUENCE ${quoteName(name ?? '')}`, signal);
+    before.push({ object: `SEQUENCE ${name}`, sql: row?.[1] ?? '' });
   }
-  for (const [name = '', type] of names) {
-    if (name === null || (type !== 'BASE TABLE' && type !== 'SYSTEM VERSIONED')) continue;
-    const parts = splitCreateTable(await showCreate(session, 'TABLE', name, 1, signal));
-    const table = quoteName(name);
+  for (const [name, type] of names) {
+    if (type !== 'BASE TABLE' && type !== 'SYSTEM VERSIONED') continue;
+    const table = quoteName(name ?? '');
+    const [row] = await session.query(`SHOW CREATE TABLE ${table}`, signal);
+    const parts = splitCreateTable(row?.[1] ?? '');
     before.push({ object: `TABLE ${name}`, sql: createTableSql(parts, table) });
     if (parts.indexes.length > 0) {
-      indexes.push({
-        object: `INDEX ${name}`,
-        sql: `ALTER TABLE ${table}\n  ${parts.indexes.map((index) => `ADD ${index}`).join(',\n  ')}`,
-      });
+      const added = parts.indexes.map((index) => `ADD ${index}`).join(',\n  ');
+      indexes.push({ object: `INDEX ${name}`, sql: `ALTER TABLE ${table}\n  ${added}` });
     }
     for (const key of parts.foreignKeys) {
       foreignKeys.push({ object: `FOREIGN KEY ${name}`, sql: `ALTER TABLE ${table} ADD ${key}` });
     }
   }
-  const routines = await readRoutines(session, schema, owner, signal);
-  const views = await readViews(session, names, owner, signal);
-  const triggers = await readTriggers(session, owner, signal);
-  const events = await readEvents(session, schema, owner, signal);
+  const after = [
+    ...indexes,
+    ...foreignKeys,
+    await databaseDefaults(reading),
+    ...(await readRoutines(reading)),
+    ...(await readViews(reading, names)),
+    ...(await triggersOf(reading, undefined)),
+    ...(await readEvents(reading)),
+  ];
+  return { before, after, notCarried: reading.notCarried };
+}
+
+/** The triggers of some tables, in the order in which they fire. */
+export async function readTriggers(
+  session: MariadbSession,
+  tables: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<readonly SchemaStatement[]> {
+  return await triggersOf(await beginReading(session, signal), tables);
+}
+
+async function beginReading(session: MariadbSession, signal: AbortSignal): Promise<Reading> {
+  const [row] = await session.query('SELECT CURRENT_USER()', signal);
+  const [, user = '', host = ''] = /^(.*)@([^@]*)$/s.exec(row?.[0] ?? '') ?? [];
+  const owner = `DEFINER=${quoteName(user)}@${quoteName(host)} `;
+  return { session, schema: quoteText(session.database), owner, notCarried: [], signal };
+}
+
+/** What new tables and the parameters of routines get when they do not say it. */
+async function databaseDefaults({ session, signal }: Reading): Promise<SchemaStatement> {
+  const [row] = await session.query('SELECT @@character_set_database, @@collation_database', signal);
   return {
-    before,
-    after: [...indexes, ...foreignKeys, ...routines, ...views, ...triggers, ...events],
-    notCarried,
+    object: 'DATABASE defaults',
+    sql: `ALTER DATABASE CHARACTER SET ${row?.[0]} COLLATE ${row?.[1]}`,
   };
 }
 
-/** The triggers (of some tables), in the order in which they fire. */
-export async function readTriggers(
-  session: MariadbSession,
-  owner: string,
-  signal: AbortSignal,
-  ofTables?: ReadonlySet<string>,
+async function triggersOf(
+  reading: Reading,
+  tables: ReadonlySet<string> | undefined,
 ): Promise<SchemaStatement[]> {
-  const rows = await session.query(
-    `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ${quoteText(session.database)}
+  const rows = await reading.session.query(
+    `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ${reading.schema}
       ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER`,
-    signal,
+    reading.signal,
   );
   const statements: SchemaStatement[] = [];
   for (const [name = '', table] of rows) {
-    if (name === null || isOwnName(name) || ofTables?.has(table ?? '') === false) continue;
+    if (name === null || isOwnName(name) || tables?.has(table ?? '') === false) continue;
     // Trigger, sql_mode, statement, character_set_client, collation_connection
-    const [row] = await session.query(`SHOW CREATE TRIGGER ${quoteName(name)}`, signal);
-    statements.push(...inItsSettings(`TRIGGER ${name}`, row?.[2], row?.[1], row?.[3], row?.[4], owner));
+    const row = await showCreate(reading, 'TRIGGER', name);
+    statements.push(...inItsSettings(reading, `TRIGGER ${name}`, row[2], row[1], row[3], row[4]));
   }
   return statements;
 }
 
-/** Who is asked for with SQL SECURITY DEFINER when nobody is named. */
-export async function currentUser(session: MariadbSession, signal: AbortSignal): Promise<string> {
-  const [row] = await session.query('SELECT CURRENT_USER()', signal);
-  const [, user = '', host = ''] = /^(.*)@([^@]*)$/s.exec(row?.[0] ?? '') ?? [];
-  return `DEFINER=${quoteName(user)}@${quoteName(host)} `;
-}
-
-async function readRoutines(
-  session: MariadbSession,
-  schema: string,
-  owner: string,
-  signal: AbortSignal,
-): Promise<SchemaStatement[]> {
-  const rows = await session.query(
-    `SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${schema}
-        AND ROUTINE_TYPE IN ('FUNCTION', 'PROCEDURE') ORDER BY ROUTINE_TYPE, ROUTINE_NAME`,
-    signal,
+async function readRoutines(reading: Reading): Promise<SchemaStatement[]> {
+  const rows = await reading.session.query(
+    `SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${reading.schema}
+      ORDER BY ROUTINE_TYPE, ROUTINE_NAME`,
+    reading.signal,
   );
   const statements: SchemaStatement[] = [];
   for (const [type, name] of rows) {
+    if (type !== 'FUNCTION' && type !== 'PROCEDURE') {
+      reading.notCarried.push({ name: `${type} ${name}`, reason: 'Packages are not carried.' });
+      continue;
+    }
     // Name, sql_mode, statement, character_set_client, collation_connection, database collation
-    const [row] = await session.query(`SHOW CREATE ${type} ${quoteName(name ?? '')}`, signal);
-    statements.push(...inItsSettings(`${type} ${name}`, row?.[2], row?.[1], row?.[3], row?.[4], owner));
+    const row = await showCreate(reading, type, name ?? '');
+    statements.push(...inItsSettings(reading, `${type} ${name}`, row[2], row[1], row[3], row[4]));
   }
   return statements;
 }
 
-async function readViews(
-  session: MariadbSession,
-  names: readonly TextRow[],
-  owner: string,
-  signal: AbortSignal,
-): Promise<SchemaStatement[]> {
-  const views = new Map<string, { sql: string; charset: string; collation: string }>();
+async function readViews(reading: Reading, names: readonly TextRow[]): Promise<SchemaStatement[]> {
+  const views = new Map<string, TextRow>();
   for (const [name = '', type] of names) {
     if (type !== 'VIEW' || name === null) continue;
-    const [row] = await session.query(`SHOW CREATE VIEW ${quoteName(name)}`, signal);
-    views.set(name, { sql: row?.[1] ?? '', charset: row?.[2] ?? 'utf8mb4', collation: row?.[3] ?? '' });
+    // View, statement, character_set_client, collation_connection
+    views.set(name, await showCreate(reading, 'VIEW', name));
   }
   const statements: SchemaStatement[] = [];
   const placed = new Set<string>();
-  const place = (name: string) => {
+  const place = (name: string, row: TextRow) => {
     if (placed.has(name)) return;
     placed.add(name);
-    const view = views.get(name);
-    if (view === undefined) return;
     // What a view is made of stands in its text under its quoted name; a column of that name does no harm.
-    for (const other of views.keys()) if (view.sql.includes(quoteName(other))) place(other);
-    statements.push(...inItsSettings(`VIEW ${name}`, view.sql, null, view.charset, view.collation, owner));
+    for (const [other, made] of views) if (row[1]?.includes(quoteName(other))) place(other, made);
+    statements.push(...inItsSettings(reading, `VIEW ${name}`, row[1], null, row[2], row[3]));
   };
-  for (const name of views.keys()) place(name);
+  for (const [name, row] of views) place(name, row);
   return statements;
 }
 
-async function readEvents(
-  session: MariadbSession,
-  schema: string,
-  owner: string,
-  signal: AbortSignal,
-): Promise<SchemaStatement[]> {
-  const rows = await session.query(
-    `SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${schema} ORDER BY EVENT_NAME`,
-    signal,
+async function readEvents(reading: Reading): Promise<SchemaStatement[]> {
+  const rows = await reading.session.query(
+    `SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${reading.schema} ORDER BY EVENT_NAME`,
+    reading.signal,
   );
   const statements: SchemaStatement[] = [];
   for (const [name] of rows) {
     // Event, sql_mode, time_zone, statement, character_set_client, collation_connection
-    const [row] = await session.query(`SHOW CREATE EVENT ${quoteName(name ?? '')}`, signal);
-    const statement = inItsSettings(`EVENT ${name}`, row?.[3], row?.[1], row?.[4], row?.[5], owner);
-    statements.push({
-      object: `SETTING EVENT ${name}`,
-      sql: `SET time_zone = ${quoteText(row?.[2] ?? 'SYSTEM')}`,
-    });
-    statements.push(...statement);
+    const row = await showCreate(reading, 'EVENT', name ?? '');
+    const zone = `SET time_zone = ${quoteText(row[2] ?? 'SYSTEM')}`;
+    const made = inItsSettings(reading, `EVENT ${name}`, row[3], row[1], row[4], row[5]);
+    if (made.length > 0) statements.push({ object: `SETTING EVENT ${name}`, sql: zone }, ...made);
   }
   return statements;
 }
 
 /** The statement, behind one that sets what it depends on: the server keeps both together. */
 function inItsSettings(
+  { owner, notCarried }: Reading,
   object: string,
   sql: string | null | undefined,
   sqlMode: string | null | undefined,
   charset: string | null | undefined,
   collation: string | null | undefined,
-  owner: string,
 ): SchemaStatement[] {
-  if (sql === null || sql === undefined || sql === '') return [];
+  if (sql === null || sql === undefined || sql === '') {
+    notCarried.push({ name: object, reason: 'The user of the source may not read its definition.' });
+    return [];
+  }
   const settings = [
     ...(sqlMode === null || sqlMode === undefined ? [] : [`sql_mode = ${quoteText(sqlMode)}`]),
-    ...(charset === null || charset === undefined ? [] : [`character_set_client = ${charset}`]),
+    ...(charset ? [`character_set_client = ${charset}`] : []),
     ...(collation ? [`collation_connection = ${collation}`] : []),
   ];
   return [
@@ -174,17 +186,12 @@ function inItsSettings(
   ];
 }
 
-async function sequenceSql(session: MariadbSession, name: string, signal: AbortSignal): Promise<string> {
-  return await showCreate(session, 'SEQUENCE', name, 1, signal);
-}
-
-async function showCreate(
-  session: MariadbSession,
-  kind: string,
-  name: string,
-  column: number,
-  signal: AbortSignal,
-): Promise<string> {
-  const [row] = await session.query(`SHOW CREATE ${kind} ${quoteName(name)}`, signal);
-  return row?.[column] ?? '';
+/** What SHOW CREATE tells; nothing when the user may not know. */
+async function showCreate({ session, signal }: Reading, kind: string, name: string): Promise<TextRow> {
+  try {
+    return (await session.query(`SHOW CREATE ${kind} ${quoteName(name)}`, signal))[0] ?? [];
+  } catch (error) {
+    if (DENIED.includes(serverErrorNumber(error) ?? 0)) return [];
+    throw error;
+  }
 }

@@ -14,8 +14,8 @@ export async function readSequences(
 ): Promise<readonly SequenceState[]> {
   const states: SequenceState[] = [];
   for (const table of tables) {
-    const counter = found.tables.get(tableKey(table))?.counter ?? null;
-    if (counter !== null)
+    const counter = found.tables.get(tableKey(table))?.counter;
+    if (typeof counter === 'string')
       states.push({ schema: null, name: table.name, lastValue: counter, isCalled: false });
   }
   for (const name of found.sequences) {

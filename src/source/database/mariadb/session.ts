@@ -172,6 +172,7 @@ export class MariadbSession {
       signal,
     );
     await this.execute('SET NAMES utf8mb4', signal);
+    await this.execute('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', signal);
   }
 
   /** Of the connection, as the server counts them. */

@@ -38,7 +38,6 @@ export class MariadbSnapshot implements DatabaseSnapshot {
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          await session.execute('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', signal);
           await session.execute('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', signal);
           const instant = new Date();
           const names = await tableNames(session, signal);

@@ -151,26 +151,6 @@ line\` INT, PRIMARY KEY (\`select\`))`,
     expect(await database.query('SELECT NEXTVAL(ticket)')).toEqual([['105']]);
   });
 
-  it('come back in another server session with other settings', async () => {
-    const source = openMariadb(database.url);
-    const before = (await take(source, ['times', 'texts'])).rows;
-    await database.asAdmin(
-      "SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
-      "SET GLOBAL time_zone = '+05:30'",
-    );
-    try {
-      const taken = await take(source, ['times', 'texts', 'numbers']);
-      expect(taken.rows.slice(0, 0)).toEqual([]);
-      const again = taken.tables.flatMap((table, n) => (table.name === 'numbers' ? [] : [taken.rows[n]]));
-      expect(again).toEqual(before);
-      const held = await contents(database, ['times', 'texts', 'numbers']);
-      await putBack(source, taken);
-      expect(await contents(database, ['times', 'texts', 'numbers'])).toEqual(held);
-    } finally {
-      await database.asAdmin('SET GLOBAL sql_mode = DEFAULT', "SET GLOBAL time_zone = 'SYSTEM'");
-    }
-  });
-
   it('are valid JSON, numbers as numbers and everything special as text', async () => {
     const taken = await take(openMariadb(database.url), ['numbers', 'texts', 'times', 'characters']);
     const lines = (name: string) =>
