@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } fro
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { DatabaseSettings, SourceDefinition } from '../../src/catalog/catalog.ts';
+import { createTestDatabase as createMariadb } from './mariadb-database.ts';
 import { createTestDatabase } from './postgres-database.ts';
 
 /** What a restore has to bring back, and how a test looks at it. */
@@ -77,6 +78,37 @@ export async function postgresApplication(directory: string, maintenanceUrl: str
   };
   const settings = { kind: 'POSTGRESQL', url: database.url } as const;
   return await application(directory, settings, rows, database.execute, database.dispose);
+}
+
+/** With a MariaDB database, whose user has all privileges on it and no others. */
+export async function mariadbApplication(directory: string, serverUrl: string): Promise<Application> {
+  const database = await createMariadb(serverUrl);
+  await mkdir(directory, { recursive: true });
+  const execute = async (...scripts: string[]): Promise<void> => {
+    const statements = scripts.flatMap((script) => script.split(';')).filter((text) => text.trim() !== '');
+    await database.execute(...statements);
+  };
+  await execute(
+    TABLES.replace(
+      'author_id INTEGER NOT NULL REFERENCES author',
+      'author_id INTEGER NOT NULL REFERENCES author (id)',
+    ),
+    'CREATE TRIGGER shout BEFORE INSERT ON book FOR EACH ROW SET NEW.title = UPPER(NEW.title)',
+  );
+  const rows = async (): Promise<unknown> => {
+    const tables: unknown[] = [];
+    for (const [name] of await database.query('SHOW TABLES'))
+      tables.push([name, await database.query(`SELECT * FROM \`${name}\` ORDER BY 1`)]);
+    return [
+      ...tables,
+      await database.query(
+        'SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1',
+      ),
+      await database.query('SHOW CREATE TABLE book'),
+    ];
+  };
+  const settings = { kind: 'MARIADB', url: database.url } as const;
+  return await application(directory, settings, rows, execute, database.dispose);
 }
 
 async function application(
