@@ -43,6 +43,7 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/main.ts', may: ['src/cli/'] },
   { place: 'src/cli/', may: [ERRORS, 'src/app.ts', 'src/config.ts', 'client/sdk/'] },
   { place: 'src/source/source.ts', may: [] },
+  { place: 'src/source/database/mariadb/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/source/database/postgres/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/source/database/sqlite/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/source/database/mariadb/', may: [ERRORS, 'src/source/source.ts'] },

@@ -127,7 +127,7 @@ export async function endRestoreSessions(
   names: RestoreNames,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const role of ['worker', 'locker']) {
+  for (const role of ['worker', 'loader', 'locker']) {
     const lock = quoteText(names.lock(role));
     for (;;) {
       const [row] = await session.query(`SELECT IS_USED_LOCK(${lock})`, signal);
@@ -142,7 +142,7 @@ export async function endRestoreSessions(
 export async function holdName(
   session: MariadbSession,
   names: RestoreNames,
-  role: 'worker' | 'locker',
+  role: 'worker' | 'loader' | 'locker',
   signal: AbortSignal,
 ): Promise<void> {
   const [row] = await session.query(`SELECT GET_LOCK(${quoteText(names.lock(role))}, 0)`, signal);

@@ -13,7 +13,7 @@ import { readColumns } from './describe.ts';
 import { exportRows } from './export-rows.ts';
 import { checkKey, type KeyCheck } from './foreign-key-check.ts';
 import { guardTable } from './guards.ts';
-import { createJournal, finishSwap, note, type Step, takeBack } from './journal.ts';
+import { createJournal, finishSwap, holdName, note, type Step, takeBack } from './journal.ts';
 import { loadRows } from './load-rows.ts';
 import { quoteName, type RestoreNames, tableKey, tableLabel } from './names.ts';
 import { serverIdentity } from './outcome.ts';
@@ -36,9 +36,13 @@ export interface RestoreGround {
 
 /** Made by `beginRestore`, with the tables to be replaced locked by `locker`. */
 export class MariadbRestore implements DatabaseRestore {
-  readonly concurrentLoads = 1;
+  readonly concurrentLoads = 2;
   readonly #worker: MariadbSession;
   readonly #locker: MariadbSession;
+  /** Sessions that load nothing now. */
+  readonly #idle: MariadbSession[];
+  /** A second session for loads, once one was needed. */
+  #loader: MariadbSession | undefined;
   readonly #ground: RestoreGround;
   #columns: ReadonlyMap<string, readonly LiveColumn[]> = new Map();
   #began = false;
@@ -48,6 +52,7 @@ export class MariadbRestore implements DatabaseRestore {
   constructor(worker: MariadbSession, locker: MariadbSession, ground: RestoreGround) {
     this.#worker = worker;
     this.#locker = locker;
+    this.#idle = [worker];
     this.#ground = ground;
   }
 
@@ -81,12 +86,18 @@ export class MariadbRestore implements DatabaseRestore {
       .flatMap((entry) => entry.columns);
     return await this.#telling(async () => {
       const load = { label, into, columns: this.#columnsOf(table), cleared: new Set(cleared) };
-      return await loadRows(this.#worker, load, rows, signal);
+      const session = this.#idle.pop() ?? (await this.#openLoader(signal));
+      try {
+        return await loadRows(session, load, rows, signal);
+      } finally {
+        this.#idle.push(session);
+      }
     }, label);
   }
 
   async finish(sequences: readonly SequenceState[], signal: AbortSignal): Promise<void> {
     const { names, tables } = this.#ground;
+    await this.#loader?.end();
     for (const table of tables.planned) {
       if (table.indexes === undefined) continue;
       const sql = `ALTER TABLE ${quoteName(names.fresh(table.n))} ${table.indexes}`;
@@ -149,6 +160,7 @@ export class MariadbRestore implements DatabaseRestore {
   async rollback(): Promise<void> {
     if (this.#done) return;
     this.#done = true;
+    await this.#loader?.kill();
     await this.#locker.kill();
     try {
       // Once the swap was tried only the database knows what to do: outcome() asks it.
@@ -171,6 +183,13 @@ export class MariadbRestore implements DatabaseRestore {
     } finally {
       await other.end();
     }
+  }
+
+  async #openLoader(signal: AbortSignal): Promise<MariadbSession> {
+    if (this.#loader !== undefined) throw new Error('more tables are loaded at once than was said');
+    this.#loader = await this.#worker.reopen(signal);
+    await holdName(this.#loader, this.#ground.names, 'loader', signal);
+    return this.#loader;
   }
 
   #planned(table: TableToRestore): PlannedTable {

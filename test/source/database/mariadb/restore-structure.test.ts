@@ -116,6 +116,44 @@ describe.skipIf(serverUrl === null)('the structure around restored tables', () =
     );
   });
 
+  it('is refused when a key of another database would be left pointing to the old table', async () => {
+    const other = await createTestDatabase(serverUrl ?? '');
+    try {
+      await other.asAdmin(
+        `CREATE TABLE far (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES ${database.name}.customer (id))`,
+      );
+      const admin = openMariadb(`${serverUrl}/${database.name}`);
+      await expect(putBack(admin, await take(admin, ['customer']))).rejects.toMatchObject({
+        code: 'SCHEMA_MISMATCH',
+        message: expect.stringContaining('far'),
+      });
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('takes two tables at once', async () => {
+    const rows = await contents(database, TABLES);
+    const taken = await take(source);
+    await database.execute('DELETE FROM note', 'DELETE FROM invoice');
+    const request = requestFor(taken);
+    const restore = await source.beginRestore(request, never);
+    await restore.clear(never);
+    expect(restore.concurrentLoads).toBe(2);
+    async function* bytes(n: number): AsyncGenerator<Buffer> {
+      yield taken.rows[n] ?? Buffer.alloc(0);
+    }
+    for (let n = 0; n < request.tables.length; n += 2) {
+      const pair = request.tables.slice(n, n + 2).map((table, m) => restore.load(table, bytes(n + m), never));
+      await Promise.all(pair);
+    }
+    await restore.finish(taken.sequences, never);
+    const ticket = await restore.ticket();
+    await restore.commit();
+    await source.forget(ticket, never);
+    expect(await contents(database, TABLES)).toEqual(rows);
+  });
+
   it('is as it was after a rollback and after a sweep', async () => {
     const before = await structure(database);
     const taken = await take(source);
