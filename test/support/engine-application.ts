@@ -6,12 +6,25 @@ import type { DatabaseSettings, SourceDefinition } from '../../src/catalog/catal
 import { createTestDatabase as createMariadb } from './mariadb-database.ts';
 import { createTestDatabase } from './postgres-database.ts';
 
+/** What {@link Application.content} finds. */
+export interface ApplicationContent {
+  /** Name and rows of each table, by name. */
+  readonly rows: readonly (readonly [table: string, rows: unknown])[];
+  /** Name and definition of each thing in the database, by name. */
+  readonly structure: readonly (readonly [name: string, definition: unknown])[];
+  readonly uploads: unknown;
+  readonly config: unknown;
+}
+
+/** How the content of one kind of database is told. */
+type Telling = () => Promise<Pick<ApplicationContent, 'rows' | 'structure'>>;
+
 /** What a restore has to bring back, and how a test looks at it. */
 export interface Application {
   readonly directory: string;
   readonly definition: SourceDefinition;
-  /** Every row of every table there is, and every file with its content. */
-  content(): Promise<unknown>;
+  /** Every row of every table there is, the structure of the database, and every file with its content. */
+  content(): Promise<ApplicationContent>;
   /** Changes database and files, so that {@link content} differs. May be repeated. */
   wreck(): Promise<void>;
   /** Runs SQL statements as the application. */
@@ -23,7 +36,7 @@ export interface Application {
 
 const TABLES = `
   CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT NOT NULL, session TEXT);
-  CREATE TABLE book (id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL REFERENCES author, title TEXT);
+  CREATE TABLE book (id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL REFERENCES author (id), title TEXT);
   INSERT INTO author VALUES (1, 'Ada', 's1'), (2, 'Grace', NULL), (3, 'Barbara', 's3');
   INSERT INTO book VALUES (1, 1, 'Notes'), (2, 2, 'Compilers'), (3, 2, 'Bugs'), (4, 3, 'CLU');
 `;
@@ -48,18 +61,25 @@ export async function sqliteApplication(directory: string): Promise<Application>
     }
   };
   await execute('PRAGMA journal_mode = WAL', TABLES);
-  const rows = async (): Promise<unknown> => {
+  const telling: Telling = async () => {
     const database = new Database(path, { readonly: true });
     try {
-      return database
-        .prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-        .all()
-        .map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}" ORDER BY 1`).raw().all()]);
+      const things = database
+        .prepare<[], { type: string; name: string; sql: string | null }>(
+          'SELECT type, name, sql FROM sqlite_schema ORDER BY name',
+        )
+        .all();
+      return {
+        rows: things
+          .filter(({ type }) => type === 'table')
+          .map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}" ORDER BY 1`).raw().all()]),
+        structure: things.map(({ type, name, sql }) => [`${type} ${name}`, sql]),
+      };
     } finally {
       database.close();
     }
   };
-  return await application(directory, { kind: 'SQLITE', path }, rows, execute, async () => undefined);
+  return await application(directory, { kind: 'SQLITE', path }, telling, execute, async () => undefined);
 }
 
 /** With a PostgreSQL database, whose owner is no superuser. */
@@ -67,54 +87,75 @@ export async function postgresApplication(directory: string, maintenanceUrl: str
   const database = await createTestDatabase(maintenanceUrl);
   await mkdir(directory, { recursive: true });
   await database.execute(TABLES);
-  const rows = async (): Promise<unknown> => {
+  const telling: Telling = async () => {
     const names = await database.query(
       "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
     );
-    const tables: unknown[] = [];
-    for (const [name] of names)
-      tables.push([name, await database.query(`SELECT * FROM "${name}" ORDER BY 1`)]);
-    return tables;
+    const rows: [string, unknown][] = [];
+    for (const [name] of names) {
+      rows.push([name ?? '', await database.query(`SELECT * FROM "${name}" ORDER BY 1`)]);
+    }
+    const structure = await database.query(STRUCTURE_OF_POSTGRES);
+    return { rows, structure: structure.map(([name, definition]) => [name ?? '', definition]) };
   };
   const settings = { kind: 'POSTGRESQL', url: database.url } as const;
-  return await application(directory, settings, rows, database.execute, database.dispose);
+  return await application(directory, settings, telling, database.execute, database.dispose);
 }
 
-/** With a MariaDB database, whose user has all privileges on it and no others. */
+const STRUCTURE_OF_POSTGRES = `
+  WITH relation AS (SELECT * FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+  SELECT 'column ' || relname || '.' || attname,
+         concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
+    FROM relation JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+  UNION ALL SELECT 'constraint ' || relname || '.' || conname, pg_get_constraintdef(pg_constraint.oid)
+    FROM relation JOIN pg_constraint ON conrelid = relation.oid
+  UNION ALL SELECT 'index ' || relname, pg_get_indexdef(oid) FROM relation WHERE relkind = 'i'
+  UNION ALL SELECT 'view ' || relname, pg_get_viewdef(oid) FROM relation WHERE relkind = 'v'
+  UNION ALL SELECT 'trigger ' || relname || '.' || tgname, pg_get_triggerdef(pg_trigger.oid) || tgenabled::text
+    FROM relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal
+  UNION ALL SELECT 'schema ' || nspname, NULL FROM pg_namespace WHERE nspname !~ '^pg_'
+  ORDER BY 1`;
+
+/** With a MariaDB database, whose user may do everything in it and nothing elsewhere. */
 export async function mariadbApplication(directory: string, serverUrl: string): Promise<Application> {
   const database = await createMariadb(serverUrl);
   await mkdir(directory, { recursive: true });
-  const execute = async (...scripts: string[]): Promise<void> => {
-    const statements = scripts.flatMap((script) => script.split(';')).filter((text) => text.trim() !== '');
-    await database.execute(...statements);
+  const execute = async (...statements: string[]): Promise<void> => {
+    await database.execute(...statements.flatMap((text) => text.split(/;\n/).filter((sql) => sql.trim())));
   };
-  await execute(
-    TABLES.replace(
-      'author_id INTEGER NOT NULL REFERENCES author',
-      'author_id INTEGER NOT NULL REFERENCES author (id)',
-    ),
-    'CREATE TRIGGER shout BEFORE INSERT ON book FOR EACH ROW SET NEW.title = UPPER(NEW.title)',
-  );
-  const rows = async (): Promise<unknown> => {
-    const tables: unknown[] = [];
-    for (const [name] of await database.query('SHOW TABLES'))
-      tables.push([name, await database.query(`SELECT * FROM \`${name}\` ORDER BY 1`)]);
-    return [
-      ...tables,
-      await database.query(
-        'SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1',
-      ),
-      await database.query('SHOW CREATE TABLE book'),
-    ];
+  await execute(TABLES);
+  const telling: Telling = async () => {
+    const things = await database.query(
+      `SELECT IF(TABLE_TYPE = 'VIEW', 'VIEW', 'TABLE'), TABLE_NAME FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = DATABASE()
+       UNION ALL SELECT 'TRIGGER', TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+       ORDER BY 2, 1`,
+    );
+    const rows: [string, unknown][] = [];
+    const structure: [string, unknown][] = [];
+    for (const [kind, name] of things) {
+      if (kind === 'TABLE') {
+        rows.push([name ?? '', await database.query(`SELECT * FROM \`${name}\` ORDER BY 1`)]);
+      }
+      const [shown] = await database.query(`SHOW CREATE ${kind} \`${name}\``);
+      structure.push([`${kind} ${name}`, shown?.[kind === 'TRIGGER' ? 2 : 1]]);
+    }
+    // A restore may make databases beside the application's.
+    const schemas = await database.query("SHOW DATABASES LIKE '%holdfast%'");
+    return {
+      rows,
+      structure: [...structure, ...schemas.map(([name]): [string, null] => [`DATABASE ${name}`, null])],
+    };
   };
   const settings = { kind: 'MARIADB', url: database.url } as const;
-  return await application(directory, settings, rows, execute, database.dispose);
+  return await application(directory, settings, telling, execute, database.dispose);
 }
 
 async function application(
   directory: string,
   database: DatabaseSettings,
-  rows: () => Promise<unknown>,
+  telling: Telling,
   execute: (...statements: string[]) => Promise<void>,
   dispose: () => Promise<void>,
 ): Promise<Application> {
@@ -143,7 +184,7 @@ async function application(
     execute,
     dispose,
     content: async () => ({
-      rows: await rows(),
+      ...(await telling()),
       uploads: await filesIn(uploads),
       config: await filesIn(config),
     }),
