@@ -2,11 +2,10 @@
  * The memory the whole service takes, with everything it starts, while it backs up, verifies and restores a
  * database; and how late its event loop runs meanwhile, since progress and pings have to flow.
  */
-import { join } from 'node:path';
-import { makePostgres, makeSqlite, sourceOf } from './support/databases.ts';
+import { makeDatabase, rootOf, sourceOf } from './support/databases.ts';
 import type { BenchOptions, DatabaseKind } from './support/options.ts';
-import { printTable } from './support/print-table.ts';
 import { type PeakMemory, watchMemory } from './support/process-memory.ts';
+import { machine, type Outcome, watchLoad } from './support/report.ts';
 import { type Scratch, withScratch } from './support/scratch.ts';
 import { type Finished, Service } from './support/service.ts';
 import type { LoopDelay } from './support/watch-loop.ts';
@@ -23,49 +22,60 @@ interface Row {
   readonly loop: LoopDelay;
 }
 
-/** Prints a table; false when a peak is over the bound. */
-export async function benchMemory(_: Scratch, options: BenchOptions): Promise<boolean> {
+/** Does not hold when a peak is over the bound. */
+export async function benchMemory(options: BenchOptions): Promise<Outcome> {
+  const load = watchLoad();
   const megabytes = options.megabytes ?? DEFAULT_MEGABYTES;
   const rows: Row[] = [];
   for (const kind of options.kinds) {
     // One after the other, so that only one database is on the disk at a time.
     rows.push(...(await withScratch((scratch) => measure(scratch, kind, megabytes))));
   }
-  printTable(
-    [
-      'work',
-      'MB of data',
-      'seconds',
-      'peak MB',
-      'shared once',
-      'by process',
-      'loop late p99 ms',
-      'longest ms',
-    ],
-    rows.map(({ work, megabytes: size, seconds, peak, loop }) => [
-      work,
-      size.toFixed(0),
-      seconds.toFixed(1),
-      peak.residentMiB.toFixed(0),
-      peak.proportionalMiB.toFixed(0),
-      peak.processes.map((one) => one.toFixed(0)).join(' + '),
-      loop.p99.toFixed(0),
-      loop.longest.toFixed(0),
-    ]),
-  );
   const over = rows.filter(({ peak }) => peak.residentMiB > MOST_MIB);
-  for (const { work } of over) console.log(`FAILED: ${work} took more than ${MOST_MIB} MB.`);
-  return over.length === 0;
+  for (const { work } of over) console.error(`FAILED: ${work} took more than ${MOST_MIB} MB.`);
+  const head = [
+    'work',
+    'MB of data',
+    'seconds',
+    'peak MB',
+    'shared once',
+    'by process',
+    'loop late p99',
+    'longest',
+  ];
+  const section = {
+    id: 'memory',
+    title: 'memory',
+    facts: [`${machine()}.`, 'One run.', load()],
+    tables: [{ head, rows: rows.map(toCells) }],
+    data: { boundMiB: MOST_MIB, works: rows },
+  };
+  return { sections: [section], holds: over.length === 0 };
+}
+
+function toCells({ work, megabytes, seconds, peak, loop }: Row): string[] {
+  return [
+    work,
+    megabytes.toFixed(0),
+    seconds.toFixed(1),
+    peak.residentMiB.toFixed(0),
+    peak.proportionalMiB.toFixed(0),
+    peak.processes.map((one) => one.toFixed(0)).join(' + '),
+    loop.p99.toFixed(0),
+    loop.longest.toFixed(0),
+  ];
 }
 
 async function measure(scratch: Scratch, kind: DatabaseKind, megabytes: number): Promise<Row[]> {
-  const root = join(scratch.directory, 'root');
   const begun = performance.now();
-  const database =
-    kind === 'sqlite' ? await makeSqlite(root, megabytes) : await makePostgres(scratch, megabytes);
-  console.log(`made a ${kind} database in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
-  const service = await Service.start(scratch, [root]);
-  const sourceId = await service.createSource({ name: kind, database: sourceOf(database) });
+  const database = await makeDatabase(scratch, kind, megabytes);
+  if (database === undefined) {
+    console.error(`${kind}: no server is installed, so it is left out.`);
+    return [];
+  }
+  console.error(`made a ${kind} database in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  const service = await Service.start(scratch, [rootOf(scratch)]);
+  const sourceId = await service.createSource({ name: kind, database: sourceOf(kind, database.address) });
   const rows: Row[] = [];
   const watch = async <T extends Finished>(work: string, start: () => Promise<T>): Promise<T> => {
     await service.loopDelay();
@@ -81,7 +91,7 @@ async function measure(scratch: Scratch, kind: DatabaseKind, megabytes: number):
         peak,
         loop: await service.loopDelay(),
       });
-      console.log(`${kind} ${work}: ${seconds.toFixed(1)} s, ${peak.residentMiB.toFixed(0)} MB`);
+      console.error(`${kind} ${work}: ${seconds.toFixed(1)} s, ${peak.residentMiB.toFixed(0)} MB`);
       return finished;
     } finally {
       memory.stop();

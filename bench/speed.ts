@@ -2,114 +2,152 @@
  * How long the service takes beside the tools people know, on the same data, in rounds that take turns; each figure
  * is the median of its rounds. Ratios are worth more than seconds: they hold on other machines.
  */
-import { rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePostgres, makeSqlite, sourceOf } from './support/databases.ts';
+import { mariadbPeers } from './peers/mariadb.ts';
+import { OWN, type Peers } from './peers/peers.ts';
+import { postgresPeers } from './peers/postgres.ts';
+import { sqlitePeers } from './peers/sqlite.ts';
+import {
+  compareMedians,
+  goalsTable,
+  MEMORY_GOAL_MIB,
+  type Measured,
+  mediansOf,
+  verdict,
+  worksTable,
+} from './support/compare.ts';
+import { makeDatabase, rootOf, type SampleDatabase, sourceOf } from './support/databases.ts';
 import type { BenchOptions, DatabaseKind } from './support/options.ts';
-import { printTable } from './support/print-table.ts';
-import { postgresRivals, sqliteRivals, type Timed } from './support/rivals.ts';
+import { ownWork } from './support/own-work.ts';
+import { machine, type Outcome, type Section, watchLoad } from './support/report.ts';
 import { type Scratch, withScratch } from './support/scratch.ts';
-import { type Finished, Service } from './support/service.ts';
+import { Service } from './support/service.ts';
+import { type Figures, STAGES, type Work } from './support/work.ts';
 
-const DEFAULT_MEGABYTES = 200;
+const DEFAULT_MEGABYTES = 1400;
 const DEFAULT_ROUNDS = 3;
-/** The part of a restore that other tools do too; they neither check the dump before nor the database after. */
-const LOADING = ['CLEAR_TABLES', 'LOAD_TABLES', 'CONSTRAINTS', 'COMMIT'];
 
-/** What is timed, by its name, in the order of a round. */
-type Round = readonly (readonly [name: string, timed: Timed])[];
+const PEERS: Readonly<Record<DatabaseKind, () => Promise<Peers>>> = {
+  postgres: postgresPeers,
+  sqlite: sqlitePeers,
+  mariadb: mariadbPeers,
+};
 
-/** What is divided by what in the table. */
-type Comparisons = readonly (readonly [work: string, rival: string])[];
-
-/** Prints a table of seconds and one of ratios. Always true: speed has goals, no bound. */
-export async function benchSpeed(_: Scratch, options: BenchOptions): Promise<boolean> {
+/** Compares on each kind of database. Always holds: speed has goals, no bound. */
+export async function benchSpeed(options: BenchOptions): Promise<Outcome> {
+  const sections: Section[] = [];
   for (const kind of options.kinds) {
-    await withScratch((scratch) =>
-      compare(scratch, kind, options.megabytes ?? DEFAULT_MEGABYTES, options.rounds ?? DEFAULT_ROUNDS),
-    );
+    const section = await withScratch((scratch) => compareOn(scratch, kind, options));
+    if (section !== undefined) sections.push(section);
   }
-  return true;
+  return { sections, holds: true };
 }
 
-async function compare(
+async function compareOn(
   scratch: Scratch,
   kind: DatabaseKind,
-  megabytes: number,
-  rounds: number,
-): Promise<void> {
-  const root = join(scratch.directory, 'root');
-  const rivals = kind === 'sqlite' ? await sqliteRivals() : await postgresRivals();
-  const database =
-    kind === 'sqlite'
-      ? await makeSqlite(root, megabytes)
-      : await makePostgres(scratch, megabytes, rivals.serverBin);
-  console.log(`${kind}: ${database.megabytes.toFixed(0)} MB, ${rounds} rounds; ${rivals.note}`);
-  const service = await Service.start(scratch, [root]);
-  const sourceId = await service.createSource({ name: kind, database: sourceOf(database) });
-  const round: Round = [
-    ...ownWork(service, sourceId),
-    ...rivals.work(database.address, join(scratch.directory, 'rival')),
-  ];
-  const seconds = new Map<string, number[]>(round.map(([name]) => [name, []]));
-  for (let n = 0; n < rounds; n += 1) {
-    for (const [name, timed] of round) seconds.get(name)?.push(await timed());
+  options: BenchOptions,
+): Promise<Section | undefined> {
+  const load = watchLoad();
+  const peers = await PEERS[kind]();
+  for (const note of peers.notes) console.error(`${kind}: ${note}`);
+  const megabytes = options.megabytes ?? DEFAULT_MEGABYTES;
+  const database = await makeDatabase(scratch, kind, megabytes, peers.serverBin);
+  if (database === undefined) {
+    console.error(`${kind}: no server is installed, so it is left out.`);
+    return undefined;
   }
-  await rm(join(scratch.directory, 'rival'), { recursive: true, force: true });
+  console.error(`${kind}: made ${database.megabytes.toFixed(0)} MB, ${database.version}`);
+  const service = await Service.start(scratch, [rootOf(scratch)]);
+  const sources = await sourcesFor(service, database);
+  const directory = join(scratch.directory, 'peers');
+  await mkdir(directory);
+  const works = [...ownWork(service, sources, database), ...peers.work(database, directory)];
+  const rounds = options.rounds ?? DEFAULT_ROUNDS;
+  const measured = await inRounds(kind, works, rounds, () => database.settle());
   await service.stop();
-  print(seconds, rivals.comparisons);
+  return report(database, rounds, measured, peers, load());
 }
 
-/** A backup, then what is done with it; the last one of a round leaves nothing for the next. */
-function ownWork(service: Service, sourceId: string): Round {
-  let backupId = '';
-  let restored: Finished | undefined;
-  return [
-    [
-      'backup',
-      async () => {
-        const made = await service.backUp(sourceId);
-        backupId = made.backupId;
-        return made.seconds;
-      },
-    ],
-    ['verify', async () => (await service.verify(backupId)).seconds],
-    [
-      'restore, all of it',
-      async () => {
-        restored = await service.restore({ bundle: { backupId }, preRestoreBackup: 'NONE' });
-        await service.deleteBackup(backupId);
-        return restored.seconds;
-      },
-    ],
-    [
-      'restore, loading alone',
-      async () => LOADING.reduce((sum, phase) => sum + (restored?.phases.get(phase) ?? 0), 0),
-    ],
-  ];
+async function sourcesFor(
+  service: Service,
+  { kind, address, targetAddress, emptyTarget }: SampleDatabase,
+): Promise<{ live: string; target: string }> {
+  // A source has to be there when it is named.
+  await emptyTarget();
+  return {
+    live: await service.createSource({ name: 'live', database: sourceOf(kind, address) }),
+    target: await service.createSource({ name: 'target', database: sourceOf(kind, targetAddress) }),
+  };
 }
 
-function print(seconds: ReadonlyMap<string, readonly number[]>, comparisons: Comparisons): void {
-  const medians = new Map([...seconds].map(([name, values]) => [name, median(values)]));
-  printTable(
-    ['work', 'seconds', 'fastest', 'slowest'],
-    [...seconds].map(([name, values]) => [
-      name,
-      ...[medians.get(name) ?? 0, Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2)),
-    ]),
+/** Everybody once in each round, stage by stage; every second round runs backwards within its stages. */
+async function inRounds(
+  kind: DatabaseKind,
+  works: readonly Work[],
+  rounds: number,
+  settle: () => Promise<void>,
+): Promise<Measured> {
+  const measured = new Map<string, Figures[]>();
+  for (let round = 0; round < rounds; round += 1) {
+    await settle();
+    for (const stage of STAGES) {
+      const turn = works.filter((work) => work.stage === stage);
+      for (const work of round % 2 === 0 ? turn : turn.reverse()) {
+        await work.prepare?.();
+        for (const [name, figures] of await work.run()) {
+          measured.set(name, [...(measured.get(name) ?? []), figures]);
+          console.error(`${kind}, round ${round + 1}: ${name} ${figures.seconds.toFixed(2)} s`);
+        }
+      }
+    }
+  }
+  return measured;
+}
+
+function report(
+  database: SampleDatabase,
+  rounds: number,
+  measured: Measured,
+  peers: Peers,
+  load: string,
+): Section {
+  const medians = mediansOf(measured);
+  const compared = compareMedians(medians, peers.comparisons);
+  const ours = new Set<string>(Object.values(OWN));
+  const peak = Math.max(
+    ...[...medians].flatMap(([name, { peakMiB }]) => (ours.has(name) ? [peakMiB ?? 0] : [])),
   );
-  const compared = comparisons.flatMap(([work, rival]) => {
-    const [own, other] = [medians.get(work), medians.get(rival)];
-    return own === undefined || other === undefined ? [] : [[`${work} : ${rival}`, (own / other).toFixed(2)]];
-  });
-  if (compared.length === 0) return;
-  console.log();
-  printTable(['compared', 'ratio'], compared);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low = 0, high = low] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return (low + high) / 2;
+  const memoryMet = peak <= MEMORY_GOAL_MIB;
+  const goals = goalsTable(compared, medians);
+  const memory = [
+    'peak memory of all that, MB',
+    '',
+    '',
+    peak.toFixed(0),
+    String(MEMORY_GOAL_MIB),
+    verdict(memoryMet),
+  ];
+  const data = {
+    megabytes: database.megabytes,
+    server: database.version,
+    peers: peers.notes,
+    rounds,
+    works: [...medians].map(([name, figures]) => ({ name, ...figures, rounds: measured.get(name) })),
+    comparisons: compared,
+    memory: { peakMiB: peak, goalMiB: MEMORY_GOAL_MIB, met: memoryMet },
+  };
+  return {
+    id: database.kind,
+    title: `${database.kind}, ${database.megabytes.toFixed(0)} MB`,
+    facts: [
+      `${machine()}.`,
+      `${database.version}, ${database.megabytes.toFixed(0)} MB, ${rounds} rounds.`,
+      `Peers: ${peers.notes.join('; ')}.`,
+      load,
+    ],
+    tables: [{ ...goals, rows: [...goals.rows, memory] }, worksTable(medians)],
+    data,
+  };
 }

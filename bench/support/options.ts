@@ -1,5 +1,5 @@
 /** The kinds of database that are measured. */
-export const DATABASE_KINDS = ['sqlite', 'postgres'] as const;
+export const DATABASE_KINDS = ['postgres', 'sqlite', 'mariadb'] as const;
 
 /** One of {@link DATABASE_KINDS}. */
 export type DatabaseKind = (typeof DATABASE_KINDS)[number];

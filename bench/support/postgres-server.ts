@@ -12,8 +12,11 @@ import type { Scratch } from './scratch.ts';
 
 const run = promisify(execFile);
 const START_WITHIN_MS = 30_000;
-/** Nothing has to survive the bench. A log in proportion to the data keeps checkpoints from disturbing it. */
-const SETTINGS = ['listen_addresses=127.0.0.1', 'fsync=off', 'max_wal_size=4GB'];
+/**
+ * Nothing has to survive the bench. A log in proportion to the data keeps checkpoints from disturbing it, and the
+ * bench vacuums between its works.
+ */
+const SETTINGS = ['listen_addresses=127.0.0.1', 'fsync=off', 'max_wal_size=4GB', 'autovacuum=off'];
 const SETTING_FLAGS = SETTINGS.flatMap((setting) => ['-c', setting]);
 
 /**

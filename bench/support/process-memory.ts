@@ -1,5 +1,5 @@
 /** Memory of a process and everything it started, as Linux tells it. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { familyOf, readOrEmpty } from './process-tree.ts';
 
 const SAMPLE_MS = 50;
 /** Adding up every page of a process is dear, so the shared ones are looked at less often. */
@@ -22,8 +22,11 @@ export interface MemoryWatch {
   stop(): PeakMemory;
 }
 
-/** @throws Error where there is no /proc to read from */
-export function watchMemory(pid: number): MemoryWatch {
+/**
+ * @param options.proportional false leaves out what makes samples dear, where nobody asks for it
+ * @throws Error where there is no /proc to read from
+ */
+export function watchMemory(pid: number, options = { proportional: true }): MemoryWatch {
   if (process.platform !== 'linux') throw new Error('Memory is read from /proc, which only Linux has.');
   let peak = { residentMiB: 0, processes: [] as readonly number[] };
   let proportionalMiB = 0;
@@ -33,7 +36,7 @@ export function watchMemory(pid: number): MemoryWatch {
     const processes = pids.map((one) => kibibytes(one, 'status', 'VmRSS') / KIB_PER_MIB);
     const residentMiB = processes.reduce((sum, one) => sum + one, 0);
     if (residentMiB > peak.residentMiB) peak = { residentMiB, processes };
-    if (samples++ % PROPORTIONAL_EVERY !== 0) return;
+    if (!options.proportional || samples++ % PROPORTIONAL_EVERY !== 0) return;
     const shared = pids.reduce((sum, one) => sum + kibibytes(one, 'smaps_rollup', 'Pss'), 0);
     proportionalMiB = Math.max(proportionalMiB, shared / KIB_PER_MIB);
   };
@@ -48,36 +51,7 @@ export function watchMemory(pid: number): MemoryWatch {
   };
 }
 
-/** A process and its descendants. */
-function familyOf(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(name);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const family = [pid];
-  for (const member of family) family.push(...(children.get(member) ?? []));
-  return family;
-}
-
-function parentOf(pid: string): number | undefined {
-  const stat = readOrEmpty(`/proc/${pid}/stat`);
-  // The name in brackets may hold anything, so what follows is found from its end.
-  const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
-  return parent === undefined ? undefined : Number(parent);
-}
-
 function kibibytes(pid: number, file: 'status' | 'smaps_rollup', field: string): number {
   const found = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readOrEmpty(`/proc/${pid}/${file}`));
   return Number(found?.[1] ?? 0);
-}
-
-/** A process may end between being listed and being read. */
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
 }

@@ -5,12 +5,14 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type CreateBackupInput,
   type CreateSourceInput,
   createClient,
   type HoldfastClient,
   type RestoreBackupInput,
   unwrap,
 } from '../../client/sdk/index.ts';
+import { familyCpu } from './process-tree.ts';
 import type { Scratch } from './scratch.ts';
 import type { LoopDelay } from './watch-loop.ts';
 
@@ -23,9 +25,22 @@ export interface Finished {
   readonly recordId: string;
   /** From the request to the last event, as the client sees it. */
   readonly seconds: number;
-  /** Seconds of each phase by its name. */
-  readonly phases: ReadonlyMap<string, number>;
+  /** CPU seconds of the service and what it started, meanwhile. */
+  readonly cpuSeconds: number;
+  /** Each phase by its name. */
+  readonly phases: ReadonlyMap<string, PhaseFigures>;
 }
+
+/** What one phase took. */
+export interface PhaseFigures {
+  /** By the record's own clock. */
+  readonly seconds: number;
+  /** CPU seconds between the events that the phase and the next one had begun. */
+  readonly cpuSeconds: number;
+}
+
+/** How content is compressed. */
+export type Compression = NonNullable<CreateBackupInput['compression']>;
 
 /** A running service with one workspace. */
 export class Service {
@@ -78,13 +93,16 @@ export class Service {
   }
 
   /** Makes a backup. */
-  async backUp(sourceId: string): Promise<Finished & { backupId: string }> {
+  async backUp(
+    sourceId: string,
+    compression: Compression = 'DEFLATE_1',
+  ): Promise<Finished & { backupId: string; bytes: number }> {
     const finished = await this.#follow(
-      async () => unwrap(await this.#client.createBackup({ sourceId })).record.id,
+      async () => unwrap(await this.#client.createBackup({ sourceId, compression })).record.id,
     );
     const backup = (await this.#client.record(finished.recordId))?.backup;
     if (backup == null) throw new Error('The record of the backup names no backup.');
-    return { ...finished, backupId: backup.id };
+    return { ...finished, backupId: backup.id, bytes: Number(backup.sizeBytes) };
   }
 
   async verify(backupId: string): Promise<Finished> {
@@ -121,19 +139,40 @@ export class Service {
   /** Starts a record and follows it to its end, as somebody who watches would. */
   async #follow(start: () => Promise<string>): Promise<Finished> {
     const begun = performance.now();
+    const cpuBefore = familyCpu(this.pid);
     const recordId = await start();
-    const phases = new Map<string, number>();
+    const seconds = new Map<string, number>();
+    const cpu = new Map<string, number>();
+    let current: { name: string; cpu: number } | undefined;
+    const settle = (cpuNow: number): void => {
+      if (current !== undefined) cpu.set(current.name, cpuNow - current.cpu);
+    };
     for await (const { record } of this.#client.followRecord(recordId)) {
-      const { status, error } = record;
+      const { status, error, phases } = record;
       if (error != null) {
         throw new Error(`${error.code} in ${error.phase}: ${error.message} ${error.hint ?? ''}`);
       }
       if (status === 'CANCELED') throw new Error('The record was canceled.');
-      for (const { name, startedAt, finishedAt } of record.phases) {
-        if (finishedAt != null) phases.set(name, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
+      for (const { name, startedAt, finishedAt } of phases) {
+        if (finishedAt != null) seconds.set(name, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
       }
+      const name = phases.at(-1)?.name;
+      if (name === undefined || name === current?.name) continue;
+      const cpuNow = familyCpu(this.pid);
+      settle(cpuNow);
+      current = { name, cpu: cpuNow };
     }
-    return { recordId, seconds: (performance.now() - begun) / 1000, phases };
+    const took = (performance.now() - begun) / 1000;
+    const cpuNow = familyCpu(this.pid);
+    settle(cpuNow);
+    return {
+      recordId,
+      seconds: took,
+      cpuSeconds: cpuNow - cpuBefore,
+      phases: new Map(
+        [...seconds].map(([name, each]) => [name, { seconds: each, cpuSeconds: cpu.get(name) ?? 0 }]),
+      ),
+    };
   }
 }
 
