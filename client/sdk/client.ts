@@ -90,6 +90,12 @@ export function createClient(options: ClientOptions) {
     /** One backup with its manifest; null when there is none of this id. */
     backup: async (id: string, request?: RequestOptions) =>
       (await run(documents.BackupDocument, { id }, request)).backup,
+    /**
+     * A page of the rows of a table, read from the bundle; null when the backup or the table is not there. Needs
+     * ADMIN.
+     */
+    backupTableRows: async ({ signal, ...variables }: ListOptions<documents.BackupTableRowsQueryVariables>) =>
+      (await run(documents.BackupTableRowsDocument, variables, { signal })).backup?.table ?? null,
     /** Starts a backup and returns its record at once; follow it with `followRecord`. */
     createBackup: async (input: Input<documents.CreateBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.CreateBackupDocument, { input }, request)).createBackup,

@@ -4,6 +4,7 @@
  * HoldfastError and has changed nothing.
  */
 import type { Readable } from 'node:stream';
+import type { RowRange } from '../bundle/bundle.ts';
 import type { Compression } from '../bundle/manifest.ts';
 import type {
   BackupRow,
@@ -172,6 +173,19 @@ export interface SourceReport {
   readonly warnings: readonly string[];
 }
 
+/** One row of a table of a bundle. */
+export interface BundledRow {
+  /** Rows before it in the table. */
+  readonly index: number;
+  /**
+   * Values by column, as the bundle writes them; numbers of more than 15 digits are strings, so that no digit is
+   * lost. Null when the row is too large for a page.
+   */
+  readonly row: unknown;
+  /** Bytes of its JSON. */
+  readonly sizeBytes: number;
+}
+
 /** The answer of a rotation: what happens to each backup, and the record that does it (null in a dry run). */
 export interface Rotation {
   readonly verdicts: readonly RetentionVerdict[];
@@ -211,6 +225,17 @@ export interface Engine {
   decideRestore(actor: Actor, recordId: string, targetState: TargetState): Promise<RecordRow>;
   /** Streams an upload to disk. INVALID_INPUT when it is larger than the limit; nothing stays when it breaks off. */
   receiveUpload(actor: Actor, fileName: string, content: Readable, signal: AbortSignal): Promise<UploadRow>;
+  /**
+   * Some rows of a table, straight from the bundle, in its order; fewer when the table ends.
+   * INVALID_INPUT when they are too many or too large together for one page.
+   */
+  readRows(
+    actor: Actor,
+    backupId: string,
+    table: TableName,
+    range: RowRange,
+    signal: AbortSignal,
+  ): Promise<readonly BundledRow[]>;
   /** The bytes of a bundle, for a download. The workspace comes from a signed link. */
   openBackup(
     workspaceId: string,

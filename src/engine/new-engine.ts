@@ -9,6 +9,7 @@ import { executorOf } from './execute.ts';
 import { importBackup } from './import-backup.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
+import { readRows } from './read-rows.ts';
 import { receiveUpload } from './receive-upload.ts';
 import { cancel, RecordRunner } from './record-runner.ts';
 import { type Recovery, startRecovery } from './recover.ts';
@@ -63,6 +64,8 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
       decideRestore(parts, runner, recovery, actor, recordId, targetState),
     receiveUpload: (actor, fileName, content, signal) =>
       receiveUpload(parts, actor, fileName, content, signal),
+    readRows: (actor, backupId, table, range, signal) =>
+      readRows(parts, actor, backupId, table, range, signal),
     async openBackup(workspaceId, backupId, signal) {
       const bundle = await findBundle(parts, workspaceId, { backupId });
       const backup = await parts.catalog.backups.find(workspaceId, backupId);

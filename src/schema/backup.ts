@@ -3,6 +3,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { Verdict } from '../catalog/catalog.ts';
 import type { Backup, Prisma } from '../catalog/generated/client.ts';
+import { BackupTableType } from './backup-table.ts';
 import { builder } from './builder.ts';
 import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
 import type { SchemaContext } from './context.ts';
@@ -97,6 +98,20 @@ builder.prismaObjectFields(BackupNode, (t) => ({
     type: BackupContentsType,
     description: 'What the bundle holds, in numbers.',
     resolve: (backup) => contentsOf(manifestOf(backup)),
+  }),
+  table: t.field({
+    type: BackupTableType,
+    nullable: true,
+    description: 'One table of the backup; null when it holds none of this name.',
+    args: {
+      schema: t.arg.string({ description: 'Leave it out where the database has no schemas.' }),
+      name: t.arg.string({ required: true, description: 'The name within the schema.' }),
+    },
+    resolve: (backup, { schema, name }) => {
+      const tables = manifestOf(backup).database?.tables ?? [];
+      const table = tables.find((held) => held.schema === (schema ?? null) && held.name === name);
+      return table === undefined ? null : { backupId: backup.id, table };
+    },
   }),
   lastVerification: t.field({
     type: VerificationType,

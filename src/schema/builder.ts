@@ -19,6 +19,7 @@ type Scalars = {
   ID: { Input: string; Output: string };
   DateTime: { Input: Date; Output: Date | string };
   BigInt: { Input: bigint; Output: bigint | number };
+  JSON: { Input: unknown; Output: unknown };
 };
 
 const RANK: Record<Role, number> = { VIEWER: 0, OPERATOR: 1, ADMIN: 2, OWNER: 3 };

@@ -79,7 +79,8 @@ function decodeCursor(name: 'after' | 'before', cursor: string, column: string):
   return [date, id];
 }
 
-function checkCounts({ first, last }: ConnectionArguments): void {
+/** @throws {HoldfastError} INVALID_INPUT for counts out of range */
+export function checkCounts({ first, last }: ConnectionArguments): void {
   for (const [name, count] of Object.entries({ first, last })) {
     if (count === null || count === undefined) continue;
     if (count < 1 || count > LARGEST_PAGE) {

@@ -19,14 +19,16 @@ export const LeftOutType = builder.objectRef<{ name: string; reason: string }>('
   }),
 });
 
-const ManifestColumnType = builder.objectRef<ManifestTable['columns'][number]>('ManifestColumn').implement({
-  description: 'A column whose values the bundle holds.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    type: t.exposeString('type', { description: 'Its type, as the database printed it.' }),
-    nullable: t.exposeBoolean('nullable', { description: 'Whether it may be NULL.' }),
-  }),
-});
+export const ManifestColumnType = builder
+  .objectRef<ManifestTable['columns'][number]>('ManifestColumn')
+  .implement({
+    description: 'A column whose values the bundle holds.',
+    fields: (t) => ({
+      name: t.exposeString('name', { description: 'Its name.' }),
+      type: t.exposeString('type', { description: 'Its type, as the database printed it.' }),
+      nullable: t.exposeBoolean('nullable', { description: 'Whether it may be NULL.' }),
+    }),
+  });
 
 export const ForeignKeyType = builder
   .objectRef<{

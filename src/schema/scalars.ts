@@ -1,4 +1,4 @@
-/** The scalars. JSON arrives with the first field that carries row contents. */
+/** The scalars. */
 import { Kind } from 'graphql';
 import { HoldfastError } from '../errors.ts';
 import { builder } from './builder.ts';
@@ -36,4 +36,10 @@ builder.scalarType('BigInt', {
   parseValue: parseBigInt,
   parseLiteral: (node) =>
     parseBigInt(node.kind === Kind.STRING || node.kind === Kind.INT ? node.value : undefined),
+});
+
+builder.scalarType('JSON', {
+  description: 'Any JSON value.',
+  serialize: (value) => value,
+  parseValue: (value) => value,
 });

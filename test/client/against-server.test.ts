@@ -71,6 +71,19 @@ async function makeBackup(): Promise<string> {
   return backup.id;
 }
 
+test('rows of a backup are read page by page', async () => {
+  const id = await makeBackup();
+  const [held] = (await client.backup(id))?.manifest.database?.tables ?? [];
+  const name = held?.name ?? '';
+  const first = await client.backupTableRows({ id, name, first: 3 });
+  expect(first).toMatchObject({ name, rowCount: held?.rowCount, rows: { edges: { length: 3 } } });
+  const after = first?.rows?.pageInfo.endCursor ?? null;
+  const second = await client.backupTableRows({ id, name, first: 1, after });
+  expect(second?.rows?.edges[0]?.node).toBeTypeOf('object');
+  expect(second?.rows?.edges[0]?.node).not.toEqual(first?.rows?.edges[2]?.node);
+  expect(await client.backupTableRows({ id, name: 'none' })).toBeNull();
+});
+
 describe.each(['websocket', 'sse'] as const)('a real server over %s', (transport) => {
   test('a backup is followed to its end, and again from any point', async () => {
     const { record } = unwrap(await client.createBackup({ sourceId }));

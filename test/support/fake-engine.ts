@@ -195,6 +195,14 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
         expiresAt: new Date(Date.now() + 3_600_000),
       });
     },
+    async readRows(actor, backupId, _table, { from, count }) {
+      found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
+      return Array.from({ length: Math.min(count, 12 - from) }, (_, n) => ({
+        index: from + n,
+        row: from + n === 11 ? null : { id: from + n },
+        sizeBytes: from + n === 11 ? 2_000_000 : 10,
+      }));
+    },
     async openBackup(workspaceId, backupId) {
       const backup = found(await catalog.backups.find(workspaceId, backupId), 'backup');
       return { backup, file: engine.bundle };

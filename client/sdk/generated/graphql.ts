@@ -599,6 +599,17 @@ export type BackupQueryVariables = Exact<{
 
 export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } | null };
 
+export type BackupTableRowsQueryVariables = Exact<{
+  id: string;
+  schema?: string | null | undefined;
+  name: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type BackupTableRowsQuery = { backup: { table: { schema: string | null, name: string, rowCount: string, columns: Array<{ name: string, type: string, nullable: boolean }>, rows: { pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: unknown, sizeBytes: string }> } | null } | null } | null };
+
 export type BackupDownloadQueryVariables = Exact<{
   id: string;
 }>;
@@ -1454,6 +1465,37 @@ export const BackupDocument = new TypedDocumentString(`
     name
   }
 }`) as unknown as TypedDocumentString<BackupQuery, BackupQueryVariables>;
+export const BackupTableRowsDocument = new TypedDocumentString(`
+    query BackupTableRows($id: ID!, $schema: String, $name: String!, $first: Int, $after: String) {
+  backup(id: $id) {
+    table(schema: $schema, name: $name) {
+      schema
+      name
+      rowCount
+      columns {
+        name
+        type
+        nullable
+      }
+      rows(first: $first, after: $after) {
+        pageInfo {
+          ...PageFields
+        }
+        edges {
+          cursor
+          node
+          sizeBytes
+        }
+      }
+    }
+  }
+}
+    fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<BackupTableRowsQuery, BackupTableRowsQueryVariables>;
 export const BackupDownloadDocument = new TypedDocumentString(`
     query BackupDownload($id: ID!) {
   backup(id: $id) {
