@@ -24,6 +24,9 @@ declare module 'vitest' {
 
 const run = promisify(execFile);
 
+/** The kernel has few contexts for asynchronous access to files, and many servers may run at once. */
+const NO_AIO = '--innodb-use-native-aio=0';
+
 /** Starting anew is slow, not hung: so many milliseconds are allowed. */
 const START_MS = 60_000;
 const POLL_MS = 50;
@@ -67,13 +70,20 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
   }
   const data = join(directory, 'data');
   const user = asRoot ? ['--user=mysql'] : [];
-  await run(installer, [
+  const install = [
     '--no-defaults',
     ...user,
     `--datadir=${data}`,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
-  ]);
+    NO_AIO,
+  ];
+  try {
+    await run(installer, install);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
   const port = await freePort();
   const url = `mariadb://root@127.0.0.1:${port}`;
   const log = join(directory, 'log');
@@ -93,6 +103,7 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
         '--innodb-flush-log-at-trx-commit=0',
         '--innodb-flush-method=nosync',
         '--debug-no-sync',
+        NO_AIO,
         '--innodb-buffer-pool-size=64M',
         '--performance-schema=OFF',
         ...settings,
