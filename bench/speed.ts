@@ -20,6 +20,7 @@ import {
 import { makeDatabase, rootOf, type SampleDatabase, sourceOf } from './support/databases.ts';
 import type { BenchOptions, DatabaseKind } from './support/options.ts';
 import { ownWork } from './support/own-work.ts';
+import { watchMemory } from './support/process-memory.ts';
 import { machine, type Outcome, type Section, watchLoad } from './support/report.ts';
 import { type Scratch, withScratch } from './support/scratch.ts';
 import { Service } from './support/service.ts';
@@ -61,13 +62,21 @@ async function compareOn(
   console.error(`${kind}: made ${database.megabytes.toFixed(0)} MB, ${database.version}`);
   const service = await Service.start(scratch, [rootOf(scratch)]);
   const sources = await sourcesFor(service, database);
+  const idleMiB = watchMemory(service.pid, { proportional: false }).stop().residentMiB;
   const directory = join(scratch.directory, 'peers');
   await mkdir(directory);
   const works = [...ownWork(service, sources, database), ...peers.work(database, directory)];
   const rounds = options.rounds ?? DEFAULT_ROUNDS;
   const measured = await inRounds(kind, works, rounds, () => database.settle());
   await service.stop();
-  return report(database, rounds, measured, peers, load());
+  const facts = [
+    `${machine()}.`,
+    `${database.version}, ${database.megabytes.toFixed(0)} MB, ${rounds} rounds.`,
+    `Peers: ${peers.notes.join('; ')}.`,
+    load(),
+    `The service took ${idleMiB.toFixed(0)} MB before its first work.`,
+  ];
+  return report({ database, rounds, idleMiB, facts }, measured, peers);
 }
 
 async function sourcesFor(
@@ -106,13 +115,15 @@ async function inRounds(
   return measured;
 }
 
-function report(
-  database: SampleDatabase,
-  rounds: number,
-  measured: Measured,
-  peers: Peers,
-  load: string,
-): Section {
+/** What a section says beside its figures. */
+interface Ground {
+  readonly database: SampleDatabase;
+  readonly rounds: number;
+  readonly idleMiB: number;
+  readonly facts: readonly string[];
+}
+
+function report({ database, rounds, idleMiB, facts }: Ground, measured: Measured, peers: Peers): Section {
   const medians = mediansOf(measured);
   const compared = compareMedians(medians, peers.comparisons);
   const ours = new Set<string>(Object.values(OWN));
@@ -123,6 +134,7 @@ function report(
   const goals = goalsTable(compared, medians);
   const memory = [
     'peak memory of all that, MB',
+    '',
     '',
     '',
     peak.toFixed(0),
@@ -136,17 +148,12 @@ function report(
     rounds,
     works: [...medians].map(([name, figures]) => ({ name, ...figures, rounds: measured.get(name) })),
     comparisons: compared,
-    memory: { peakMiB: peak, goalMiB: MEMORY_GOAL_MIB, met: memoryMet },
+    memory: { idleMiB, peakMiB: peak, goalMiB: MEMORY_GOAL_MIB, met: memoryMet },
   };
   return {
     id: database.kind,
     title: `${database.kind}, ${database.megabytes.toFixed(0)} MB`,
-    facts: [
-      `${machine()}.`,
-      `${database.version}, ${database.megabytes.toFixed(0)} MB, ${rounds} rounds.`,
-      `Peers: ${peers.notes.join('; ')}.`,
-      load,
-    ],
+    facts,
     tables: [{ ...goals, rows: [...goals.rows, memory] }, worksTable(medians)],
     data,
   };

@@ -70,15 +70,17 @@ export function worksTable(medians: ReadonlyMap<string, Median>): Table {
   };
 }
 
-/** Every comparison with its goal, and the memory of the service with its own. */
+/** Every comparison with its goal. */
 export function goalsTable(compared: readonly Compared[], medians: ReadonlyMap<string, Median>): Table {
-  const seconds = (name: string): string => medians.get(name)?.seconds.toFixed(2) ?? '';
+  const pair = (own: string, peer: string, of: 'seconds' | 'cpuSeconds'): string =>
+    [own, peer].map((name) => medians.get(name)?.[of].toFixed(1) ?? '').join(' : ');
   return {
-    head: ['Holdfast', 'against', 'seconds', 'ratio', 'goal', ''],
+    head: ['Holdfast', 'against', 'seconds', 'CPU seconds', 'ratio', 'goal', ''],
     rows: compared.map(({ own, peer, ratio, goal, met }) => [
       own,
       peer,
-      `${seconds(own)} : ${seconds(peer)}`,
+      pair(own, peer, 'seconds'),
+      pair(own, peer, 'cpuSeconds'),
       ratio.toFixed(2),
       goal?.toFixed(2) ?? '',
       verdict(met),

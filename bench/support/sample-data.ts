@@ -43,7 +43,7 @@ export function postgresStatements(megabytes: number): string[] {
     `CREATE TABLE vectors (id bigint PRIMARY KEY, counts integer[] NOT NULL, amounts numeric[] NOT NULL,
        labels text[] NOT NULL)`,
     `INSERT INTO vectors SELECT n,
-       (SELECT array_agg((n * w * 7919) % 1000003) FROM generate_series(1, ${NUMBERS}) w),
+       (SELECT array_agg((n::bigint * w * 7919 % 1000003)::integer) FROM generate_series(1, ${NUMBERS}) w),
        (SELECT array_agg(round((n * w)::numeric / 997, 4)) FROM generate_series(1, 20) w),
        ARRAY['red', md5(n::text), NULL, 'with "quotes", commas']
        FROM generate_series(1, ${vectors}) n`,
