@@ -1,4 +1,5 @@
 import type { RecordRow } from '../catalog/catalog.ts';
+import { HoldfastError } from '../errors.ts';
 import type { EngineParts } from './parts.ts';
 
 /** How long a lease or lock lasts without being renewed. */
@@ -14,4 +15,9 @@ export function isHeldElsewhere(parts: EngineParts, row: RecordRow): boolean {
   if (row.leaseOwner === null || row.leaseOwner === parts.identity.owner) return false;
   const expired = row.leaseUntil !== null && row.leaseUntil <= parts.now();
   return !expired && !parts.identity.isDead(row.leaseOwner);
+}
+
+/** Why a record stops that somebody canceled, here or at another server. */
+export function canceledOnRequest(): HoldfastError {
+  return new HoldfastError('CANCELED', 'The record was canceled on request.');
 }

@@ -1,6 +1,7 @@
 /** Binds the verbs to their parts. */
 
 import { HoldfastError } from '../errors.ts';
+import { cancelRecord } from './cancel-record.ts';
 import { createBackup } from './create-backup.ts';
 import { decideRestore } from './decide-restore.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -11,7 +12,7 @@ import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRows } from './read-rows.ts';
 import { receiveUpload } from './receive-upload.ts';
-import { cancel, RecordRunner } from './record-runner.ts';
+import { RecordRunner } from './record-runner.ts';
 import { type Recovery, startRecovery } from './recover.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { restorePlan } from './restore-plan.ts';
@@ -59,7 +60,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
       return backup;
     },
     importBackup: (actor, uploadId, sourceId) => importBackup(parts, runner, actor, uploadId, sourceId),
-    cancelRecord: (actor, recordId) => cancel(parts, runner, actor.workspaceId, recordId),
+    cancelRecord: (actor, recordId) => cancelRecord(parts, runner, actor.workspaceId, recordId),
     decideRestore: (actor, recordId, targetState) =>
       decideRestore(parts, runner, recovery, actor, recordId, targetState),
     receiveUpload: (actor, fileName, content, signal) =>

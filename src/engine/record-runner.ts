@@ -4,12 +4,12 @@
  */
 import type { LockRow, RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import { isFinished, toRecordEvent } from '../events/persisted-events.ts';
+import { isFinished } from '../events/persisted-events.ts';
 import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
-import { lockLost } from './require-hold.ts';
-import { RunningRecord, UndecidedError } from './running-record.ts';
-import { sayWhatItWaitsFor } from './settle-restore.ts';
+import { performRecord } from './perform-record.ts';
+import { type HeldRecord, renewActive, renewWaiting, type WaitingRecord } from './renew-leases.ts';
+import type { RunningRecord } from './running-record.ts';
 
 const RENEW_MS = 7_500;
 /** How often a backup that waits for its source's lock tries again. */
@@ -20,18 +20,8 @@ const CONCURRENCY = 2;
 /** Does what a record of some kind is for. Throws to fail it. */
 export type ExecuteRecord = (record: RunningRecord, runner: RecordRunner) => Promise<void>;
 
-interface Active {
-  readonly workspaceId: string;
-  /** Recovery works on it: nothing listens to the controller, for the way to one side is not to be canceled. */
-  readonly kept: boolean;
-  readonly controller: AbortController;
-  readonly lock: LockRow | undefined;
+interface Active extends HeldRecord {
   readonly done: Promise<void>;
-}
-
-interface Waiting {
-  readonly row: RecordRow;
-  readonly lock: LockRow | undefined;
 }
 
 /** Whether records of this kind work alone on their source. */
@@ -43,7 +33,7 @@ export class RecordRunner {
   readonly #parts: EngineParts;
   readonly #execute: ExecuteRecord;
   readonly #active = new Map<string, Active>();
-  #waiting: Waiting[] = [];
+  #waiting: WaitingRecord[] = [];
   #pumping: Promise<void> | undefined;
   /** Something came while the queue was being served. */
   #pumpAgain = false;
@@ -181,7 +171,7 @@ export class RecordRunner {
   }
 
   /** Takes a record out of the queue, and gives back the lock it waited with. */
-  async #forget(waiting: Waiting): Promise<void> {
+  async #forget(waiting: WaitingRecord): Promise<void> {
     this.#waiting = this.#waiting.filter((candidate) => candidate !== waiting);
     const { lock } = waiting;
     if (lock === undefined) return;
@@ -203,7 +193,7 @@ export class RecordRunner {
     return await locks.acquire(sourceId, row.id, this.#parts.identity.owner, leaseUntil(this.#parts));
   }
 
-  async #tryStart(waiting: Waiting): Promise<void> {
+  async #tryStart(waiting: WaitingRecord): Promise<void> {
     const { row } = waiting;
     const { records, locks } = this.#parts.catalog;
     const { owner } = this.#parts.identity;
@@ -243,101 +233,15 @@ export class RecordRunner {
   }
 
   async #perform(row: RecordRow, signal: AbortSignal): Promise<RecordRow> {
-    const record = new RunningRecord(this.#parts, row, signal);
-    this.#parts.log.info({ recordId: row.id, kind: row.kind }, 'record started');
-    let failure: unknown;
-    try {
-      await record.start();
-      await this.#execute(record, this);
-    } catch (error) {
-      if (error instanceof UndecidedError) {
-        this.#parts.log.warn({ recordId: row.id, err: error }, 'record left to recovery');
-        if (row.kind === 'RESTORE') {
-          await sayWhatItWaitsFor(record, error).catch((fault: unknown) => {
-            this.#parts.log.warn(
-              { recordId: row.id, err: fault },
-              'why a restore stays open was not written',
-            );
-          });
-        }
-        return record.row;
-      }
-      failure = error ?? new Error('a record failed without an error');
-    }
-    const finished = await this.#finish(record, failure);
-    this.#parts.log.info(
-      { recordId: row.id, kind: row.kind, status: finished.status, code: finished.error?.code },
-      'record finished',
-    );
-    return finished;
-  }
-
-  async #finish(record: RunningRecord, failure: unknown): Promise<RecordRow> {
-    try {
-      return await record.finish(failure);
-    } catch (error) {
-      const { id, workspaceId } = record.row;
-      const now = await this.#parts.catalog.records.find(workspaceId, id);
-      // Canceled in the moment between its turn and its start: it has its end already.
-      if (now !== undefined && isFinished(now)) return now;
-      throw error;
-    }
+    return await performRecord(this.#parts, row, signal, (record) => this.#execute(record, this));
   }
 
   /** Keeps leases and locks alive; a lost one stops its record before it can do harm. */
   async #renew(): Promise<void> {
-    for (const { row, lock } of this.#waiting) {
-      if (lock === undefined) continue;
-      await this.#parts.catalog.locks
-        .renew(lock.sourceId, lock.token, leaseUntil(this.#parts))
-        .catch((error: unknown) =>
-          this.#parts.log.warn({ err: error, recordId: row.id }, 'a lock was not renewed'),
-        );
-    }
+    for (const waiting of this.#waiting) await renewWaiting(this.#parts, waiting);
     for (const [recordId, active] of this.#active) {
-      try {
-        const until = leaseUntil(this.#parts);
-        const kept =
-          (await this.#parts.catalog.records.renewLease(recordId, this.#parts.identity.owner, until)) &&
-          (active.lock === undefined ||
-            (await this.#parts.catalog.locks.renew(active.lock.sourceId, active.lock.token, until)));
-        if (!kept && this.#active.has(recordId)) {
-          this.#parts.log.warn({ recordId }, 'a lock was lost; its record is stopped');
-          active.controller.abort(lockLost());
-        }
-        if (kept && !active.kept) await this.#heedCancel(recordId, active);
-      } catch (error) {
-        this.#parts.log.warn({ err: error, recordId }, 'a lease was not renewed; it will be tried again');
-      }
+      const stop = await renewActive(this.#parts, recordId, active);
+      if (stop !== undefined && this.#active.has(recordId)) active.controller.abort(stop);
     }
   }
-
-  /** Somebody may have asked another server to cancel a record that runs here. */
-  async #heedCancel(recordId: string, active: Active): Promise<void> {
-    if (active.controller.signal.aborted) return;
-    const row = await this.#parts.catalog.records.find(active.workspaceId, recordId);
-    if (row?.status !== 'CANCELING') return;
-    this.#parts.log.info({ recordId }, 'a record is canceled: another server was asked to');
-    active.controller.abort(canceled());
-  }
-}
-
-/** Asks for cancellation, in the catalog first, then in this process; another that runs it looks when it renews. */
-export async function cancel(
-  parts: EngineParts,
-  runner: RecordRunner,
-  workspaceId: string,
-  recordId: string,
-): Promise<RecordRow> {
-  const asked = await parts.catalog.records.requestCancel(workspaceId, recordId);
-  if (asked === undefined) throw new HoldfastError('NOT_FOUND', 'There is no such record in this workspace.');
-  if (asked.event !== undefined) {
-    parts.events.publish(toRecordEvent(asked.event, asked.record));
-    runner.abort(recordId, canceled());
-  }
-  return asked.record;
-}
-
-function canceled(): HoldfastError {
-  return new HoldfastError('CANCELED', 'The record was canceled on request.');
 }
