@@ -199,6 +199,14 @@ export class PostgresSession {
     return (Array.isArray(result) ? result.at(-1) : result)?.command ?? '';
   }
 
+  /** Runs one statement that returns nothing. The server refuses text that holds more than one. */
+  async executeOne(text: string, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    // Only the simple protocol takes several statements. The types of pg do not know the setting yet.
+    const config: pg.QueryConfig & { queryMode: 'extended' } = { text, queryMode: 'extended' };
+    await this.#interruptible(() => this.#client.query(config), signal);
+  }
+
   async #interruptible<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     this.#busy += 1;
     const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -2,11 +2,12 @@
 import { HoldfastError } from '../../../../errors.ts';
 import type { DatabaseRestoreRequest, SchemaStatement } from '../../../source.ts';
 import type { PostgresSession } from '../session.ts';
+import { checkStatements } from './check-statements.ts';
 import { isEmpty } from './empty.ts';
 import { planReplacement, type Replacement } from './plan-replacement.ts';
-import { settingStatements } from './read-schema.ts';
 import { checkRequirements } from './requirements.ts';
 import { runStatements } from './run-statements.ts';
+import { settingStatements } from './settings.ts';
 
 /** Bars the owner from reading its own rows back, so it comes when that is done. */
 const LATE = /^FORCED ROW SECURITY /;
@@ -39,7 +40,8 @@ export class SchemaApplication {
   /**
    * Looks at the database and finds what has to be done; changes nothing but bodies of functions. The tables to be
    * replaced are locked already.
-   * @throws HoldfastError INVALID_INPUT for what takes a superuser; SCHEMA_MISMATCH for what cannot be replaced.
+   * @throws HoldfastError INVALID_MANIFEST for statements that no backup writes; INVALID_INPUT for what takes a
+   *   superuser; SCHEMA_MISMATCH for what cannot be replaced.
    */
   static async plan(
     session: PostgresSession,
@@ -48,6 +50,7 @@ export class SchemaApplication {
   ): Promise<SchemaApplication | undefined> {
     const { schema } = request;
     if (schema === undefined) return undefined;
+    checkStatements(schema.script);
     await checkRequirements(session, schema.script, signal);
     await runStatements(session, settingStatements(), 'made', signal);
     if (schema.mode === 'CREATE' && !(await isEmpty(session, signal))) {

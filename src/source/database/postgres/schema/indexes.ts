@@ -122,17 +122,16 @@ function enterAdditions(inventory: Inventory, row: IndexRow): void {
     add('REPLICA IDENTITY', row.tableLabel, RANKS.TABLE_MARK, [use], `${mark} DEFAULT`, []);
   }
   if (row.statistics !== null) {
-    const set = (value: (of: { value: number }) => number): string[] =>
-      (row.statistics ?? []).map(
-        (entry) => `ALTER INDEX ${row.name} ALTER COLUMN ${entry.column} SET STATISTICS ${value(entry)}`,
-      );
-    const undo = set(() => -1).join('; ');
+    const set = (of: { column: number; value: number }): string =>
+      `ALTER COLUMN ${of.column} SET STATISTICS ${of.value}`;
+    const alter = `ALTER INDEX ${row.name}`;
+    const undo = row.statistics.map((of) => set({ ...of, value: -1 })).join(', ');
     add(
       'INDEX STATISTICS',
       row.label,
       RANKS.TABLE_MARK,
-      set((of) => of.value),
-      undo,
+      row.statistics.map((of) => `${alter} ${set(of)}`),
+      `${alter} ${undo}`,
       [],
     );
   }

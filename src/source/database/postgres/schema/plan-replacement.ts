@@ -180,7 +180,7 @@ async function replaceBodies(
     if (sql === undefined || sameAsWanted(comparison, object)) continue;
     await session.execute('SAVEPOINT holdfast_body', signal);
     try {
-      await session.execute(sql, signal);
+      await session.executeOne(sql, signal);
       replaced.add(object.address);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;

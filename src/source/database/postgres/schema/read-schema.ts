@@ -16,6 +16,7 @@ import { readPrivileges } from './privileges.ts';
 import { readRoutines } from './routines.ts';
 import type { Address, Inventory, SchemaObject } from './schema-object.ts';
 import { readSchemaSequences } from './sequences-of-schema.ts';
+import { settingStatements } from './settings.ts';
 import { readSchemaTables } from './tables.ts';
 import { readTextSearch } from './text-search.ts';
 import { readEventTriggers, readTriggers } from './triggers.ts';
@@ -32,29 +33,8 @@ export interface LiveSchema {
   readonly notCarried: readonly LeftOut[];
 }
 
-/** What a statement means must not hang on the settings of the server it runs in. */
-const SETTINGS: Readonly<Record<string, string>> = {
-  // Bodies name things that are made later, or find by a search_path that is not set here.
-  check_function_bodies: 'off',
-  client_encoding: "'UTF8'",
-  client_min_messages: 'warning',
-  default_table_access_method: 'heap',
-  default_tablespace: "''",
-  row_security: 'off',
-  standard_conforming_strings: 'on',
-  xmloption: 'content',
-};
-
 /** How often circles are broken before the rest is left out. */
 const ATTEMPTS = 1_000;
-
-/** The statements every script begins with. */
-export function settingStatements(): SchemaStatement[] {
-  return Object.entries(SETTINGS).map(([name, value]) => ({
-    object: `SETTING ${name}`,
-    sql: `SET ${name} = ${value}`,
-  }));
-}
 
 /** The script of the database as the open transaction sees it. */
 export async function readSchemaScript(session: PostgresSession, signal: AbortSignal): Promise<SchemaScript> {

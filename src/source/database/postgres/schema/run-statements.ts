@@ -8,7 +8,7 @@ import type { PostgresSession } from '../session.ts';
 /** What was being done to the object, for the message. */
 export type Deed = 'made' | 'removed' | 'put back';
 
-/** Runs them in order, in the open transaction. */
+/** Runs them in order, in the open transaction. A second statement behind a semicolon is refused by the server. */
 export async function runStatements(
   session: PostgresSession,
   statements: readonly SchemaStatement[],
@@ -17,7 +17,7 @@ export async function runStatements(
 ): Promise<void> {
   for (const { object, sql } of statements) {
     try {
-      await session.execute(sql, signal);
+      await session.executeOne(sql, signal);
     } catch (error) {
       throw refusal(error, object, deed);
     }
