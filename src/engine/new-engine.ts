@@ -45,7 +45,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
   return {
     createSource: (actor, definition) => createSource(parts, actor, definition),
     updateSource: (actor, id, change) => updateSource(parts, runner, recovery, actor, id, change),
-    deleteSource: (actor, id) => deleteSource(parts, actor, id),
+    deleteSource: (actor, id) => deleteSource(parts, runner, actor, id),
     testSource: (actor, id, signal) => testSource(parts, actor, id, signal),
     createBackup: (actor, request) => createBackup(parts, runner, actor, request),
     restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),

@@ -64,11 +64,19 @@ export async function updateSource(
 }
 
 /** @throws HoldfastError NOT_FOUND, LOCK_HELD */
-export async function deleteSource(parts: EngineParts, actor: Actor, id: string): Promise<void> {
+export async function deleteSource(
+  parts: EngineParts,
+  runner: RecordRunner,
+  actor: Actor,
+  id: string,
+): Promise<void> {
   const source = await requireSource(parts, actor.workspaceId, id);
   await admit(async () => {
     const busy = (await parts.catalog.records.unfinished()).find((record) => record.sourceId === id);
-    if (busy !== undefined) throw busyWith(busy, source.name, 'delete');
+    if (busy !== undefined) {
+      const undecided = busy.kind === 'RESTORE' && (await isLeftOpen(parts, runner, busy));
+      throw undecided ? waitsForItsDatabase(busy, source.name) : busyWith(busy, source.name, 'delete');
+    }
     await parts.catalog.sources.delete(actor.workspaceId, id);
   });
 }

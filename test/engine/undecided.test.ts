@@ -132,6 +132,7 @@ describe('a restore into PostgreSQL whose server died, and whose password was ch
         await expect(update({ name: 'Other' })).rejects.toMatchObject(waits);
         await expect(update({ ...at(moved), trees: [] })).rejects.toMatchObject(waits);
         await expect(update({ database: null })).rejects.toMatchObject(waits);
+        await expect(engine.deleteSource(actor, sourceId)).rejects.toMatchObject(waits);
         await expect(
           update({ database: { kind: 'SQLITE', path: join(holdfast.root, 'a') } }),
         ).rejects.toMatchObject(waits);
