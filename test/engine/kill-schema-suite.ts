@@ -39,7 +39,6 @@ const ALTERED = [
   'CREATE TABLE author (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL)',
   'CREATE TABLE book (id INTEGER PRIMARY KEY, author_id INTEGER, title TEXT, isbn VARCHAR(20))',
   'CREATE TABLE later (id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL REFERENCES author (id))',
-  'CREATE INDEX later_author ON later (author_id)',
   "INSERT INTO author VALUES (1, 'nobody'), (2, 'somebody')",
   "INSERT INTO book VALUES (7, 2, 'Other', '1')",
   'INSERT INTO later VALUES (1, 2)',

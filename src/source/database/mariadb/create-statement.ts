@@ -53,6 +53,12 @@ export function splitCreateTable(sql: string): CreateParts {
   return { head: 'CREATE TABLE', body, indexes, foreignKeys, tail: withoutCounter(sql.slice(end + 1)) };
 }
 
+/** The additions of an `ALTER TABLE … ADD …, ADD …` of {@link CreateParts.indexes}, `ADD …` each. */
+export function splitAdditions(sql: string): readonly string[] {
+  const opening = new RegExp(`^ALTER TABLE ${NAME}\\s+`, 's').exec(sql)?.[0] ?? '';
+  return itemsFrom(`${sql})`, opening.length).items;
+}
+
 /** What stands between the commas of the outermost parentheses, which open before `start`, and where they close. */
 function itemsFrom(sql: string, start: number): { items: string[]; end: number } {
   const items: string[] = [];

@@ -1,7 +1,7 @@
 /** Works out which tables a restore makes, how, and what has to be done once they are in their places. */
 import { HoldfastError } from '../../../errors.ts';
 import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../source.ts';
-import { type KeyDefinition, parseForeignKey } from './create-statement.ts';
+import { type KeyDefinition, parseForeignKey, splitAdditions } from './create-statement.ts';
 import { quoteName } from './names.ts';
 
 /** A table to be made beside the one it will replace. */
@@ -23,6 +23,8 @@ export interface Neighbour {
   readonly name: string;
   /** Its keys to tables that are replaced; none when it is only pointed to. */
   readonly foreignKeys: readonly KeyDefinition[];
+  /** `ADD KEY …` for each index that the server may have made for one of those. */
+  readonly indexes: readonly string[];
 }
 
 /** Everything a restore will do. */
@@ -72,7 +74,7 @@ export function planTables(
   const isOther = ({ object }: SchemaStatement) => !others.some((kind) => object.startsWith(`${kind} `));
   return {
     planned,
-    neighbours: neighboursOf(planned, foreignKeysOf(live), standing),
+    neighbours: neighboursOf(planned, foreignKeysOf(live), standing, byName(live.after, 'INDEX')),
     prelude: request.schema === undefined ? [] : script.before.filter(isOther),
     epilogue: request.schema === undefined ? triggers : script.after.filter(isOther),
   };
@@ -88,6 +90,7 @@ function neighboursOf(
   planned: readonly PlannedTable[],
   liveKeys: ReadonlyMap<string, readonly KeyDefinition[]>,
   standing: ReadonlySet<string>,
+  liveIndexes: ReadonlyMap<string, SchemaStatement>,
 ): Neighbour[] {
   const replaced = new Set(planned.map((table) => table.name));
   const neighbours = new Map<string, KeyDefinition[]>();
@@ -110,7 +113,15 @@ function neighboursOf(
       if (!neighbours.has(key.table)) neighbours.set(key.table, []);
     }
   }
-  return [...neighbours].map(([name, foreignKeys], n) => ({ n: planned.length + n, name, foreignKeys }));
+  return [...neighbours].map(([name, foreignKeys], n) => ({
+    n: planned.length + n,
+    name,
+    foreignKeys,
+    indexes:
+      foreignKeys.length === 0
+        ? []
+        : splitAdditions(liveIndexes.get(name)?.sql ?? '').filter((index) => index.startsWith('ADD KEY ')),
+  }));
 }
 
 function foreignKeysOf(script: SchemaScript): ReadonlyMap<string, KeyDefinition[]> {

@@ -266,6 +266,11 @@ export class MariadbRestore implements DatabaseRestore {
           after(`ALTER TABLE ${quoteName(name)} DROP FOREIGN KEY ${quoteName(key.name)}`),
         ),
       ),
+      // Adding a key back would give an index that the server made for it another name. Asked for by its old name it
+      // is an ordinary one, and stays; where it is that already, the server says so, which is no error of a step.
+      ...tables.neighbours.flatMap(({ name, indexes }) =>
+        indexes.map((index) => after(`ALTER TABLE ${quoteName(name)} ${index}`)),
+      ),
       ...[...tables.planned, ...tables.neighbours].flatMap(({ name, foreignKeys }) =>
         foreignKeys.map((key) => after(`ALTER TABLE ${quoteName(name)} ADD ${key.sql}`)),
       ),
