@@ -56,7 +56,7 @@ export async function benchScale(options: BenchOptions): Promise<Outcome> {
   const section = {
     id: 'scale',
     title: `${FACTOR} times the data`,
-    facts: [`${machine()}.`, `${rounds} rounds.`, load()],
+    facts: [`${machine()}.`, `Rounds: ${rounds}.`, load()],
     tables: [{ head, rows }],
     data: { factor: FACTOR, goal: MOST, rounds, kinds: scaled },
   };

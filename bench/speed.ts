@@ -71,7 +71,7 @@ async function compareOn(
   await service.stop();
   const facts = [
     `${machine()}.`,
-    `${database.version}, ${database.megabytes.toFixed(0)} MB, ${rounds} rounds.`,
+    `${database.version}, ${database.megabytes.toFixed(0)} MB; rounds: ${rounds}.`,
     `Peers: ${peers.notes.join('; ')}.`,
     load(),
     `The service took ${idleMiB.toFixed(0)} MB before its first work.`,
