@@ -61,10 +61,9 @@ export class PostgresRestore implements DatabaseRestore {
       }
       if (tables.length === 0) return;
       await dropKeys(this.#session, this.#ground.keys, signal);
-      if (this.#ground.request.schema === undefined) {
-        this.#unvalidated = await dropUnvalidated(this.#session, this.#oids, signal);
-        this.#rebuildable = await rebuildableIndexes(this.#session, this.#oids, signal);
-      }
+      // Tables that are as the backup's keep what they have, also while a structure is put back around them.
+      this.#unvalidated = await dropUnvalidated(this.#session, this.#oids, signal);
+      this.#rebuildable = await rebuildableIndexes(this.#session, this.#oids, signal);
       this.#silenced = await silence(this.#session, this.#oids, signal);
       this.#rowSecurityOutstanding = this.#silenced.forcedRowSecurity.length > 0;
       await this.#session.execute(`TRUNCATE TABLE ${onlyList([...tables].reverse())}`, signal);
