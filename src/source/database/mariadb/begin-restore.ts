@@ -10,6 +10,7 @@ import { serverErrorNumber, statementRefusal } from './refusal.ts';
 import { MariadbRestore } from './restore.ts';
 import { type PlannedTable, planTables } from './restore-tables.ts';
 import type { MariadbSession } from './session.ts';
+import { refuseInTheWay } from './standing-objects.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -36,6 +37,10 @@ export async function beginRestore(
     const requested = new Set(request.tables.map((table) => table.name));
     const triggers = await readTriggers(worker, requested, signal);
     const tables = planTables(request, live, triggers);
+    if (request.schema !== undefined) {
+      const replaced = new Set(tables.planned.map((table) => table.name));
+      await refuseInTheWay(worker, request.schema.script, replaced, signal);
+    }
     await refuseKeysFromElsewhere(worker, tables.planned, signal);
     const locking = tables.planned.filter((table) => table.exists).map((table) => table.name);
     await lockTables(worker, locker, locking, signal);

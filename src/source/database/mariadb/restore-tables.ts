@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../errors.ts';
 import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../source.ts';
 import { type KeyDefinition, parseForeignKey, splitAdditions } from './create-statement.ts';
 import { quoteName } from './names.ts';
+import { tableOfTrigger } from './trigger-statement.ts';
 
 /** A table to be made beside the one it will replace. */
 export interface PlannedTable {
@@ -50,10 +51,13 @@ export function planTables(
 ): RestoreTables {
   const script = request.schema?.script ?? live;
   const standing = new Set(namesOf(live, 'TABLE'));
+  const requested = new Set(request.tables.map((table) => table.name));
+  // A table whose rows are not restored stays as it stands; only where it is missing it is made, empty.
+  const stays = (name: string) => standing.has(name) && !requested.has(name);
   const wanted =
     request.schema === undefined
-      ? request.tables.map((table) => table.name)
-      : namesOf(request.schema.script, 'TABLE');
+      ? [...requested]
+      : namesOf(request.schema.script, 'TABLE').filter((name) => !stays(name));
   const creates = byName(script.before, 'TABLE');
   for (const table of request.tables) {
     if (table.schema !== null || !creates.has(table.name)) throw missing(table.name);
@@ -76,8 +80,22 @@ export function planTables(
     planned,
     neighbours: neighboursOf(planned, foreignKeysOf(live), standing, byName(live.after, 'INDEX')),
     prelude: request.schema === undefined ? [] : script.before.filter(isOther),
-    epilogue: request.schema === undefined ? triggers : script.after.filter(isOther),
+    epilogue:
+      request.schema === undefined ? triggers : withoutTriggersOf(stays, script.after).filter(isOther),
   };
+}
+
+/** The statements without those that make triggers of some tables, and without their settings. */
+function withoutTriggersOf(
+  stays: (table: string) => boolean,
+  statements: readonly SchemaStatement[],
+): SchemaStatement[] {
+  const left = new Set<string>();
+  for (const { object, sql } of statements) {
+    const table = object.startsWith('TRIGGER ') ? tableOfTrigger(sql) : undefined;
+    if (table !== undefined && stays(table)) left.add(object).add(`SETTING ${object}`);
+  }
+  return statements.filter(({ object }) => !left.has(object));
 }
 
 /** `DROP … IF EXISTS` for what a statement makes; undefined for settings. */

@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
+import type { Database } from '../../../../src/source/source.ts';
+import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
+import { putBack, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+
+const serverUrl = inject('mariadbUrl');
+
+describe.skipIf(serverUrl === null)('putting an old structure back over one that changed', () => {
+  let database: TestDatabase;
+  let source: Database;
+  let taken: Taken;
+  beforeEach(async () => {
+    database = await createTestDatabase(serverUrl ?? '');
+    source = openMariadb(database.url);
+    await database.execute(
+      'CREATE TABLE customer (id INT PRIMARY KEY, name TEXT)',
+      'CREATE TABLE log (id INT PRIMARY KEY, customer_id INT, what TEXT, KEY customer_id (customer_id), CONSTRAINT log_customer FOREIGN KEY (customer_id) REFERENCES customer (id))',
+      'CREATE TABLE gone (id INT PRIMARY KEY, v INT DEFAULT 7)',
+      'CREATE TRIGGER log_in BEFORE INSERT ON log FOR EACH ROW SET NEW.what = UPPER(NEW.what)',
+      `CREATE TRIGGER ${database.name}.customer_in BEFORE INSERT ON ${database.name}.customer FOR EACH ROW SET NEW.name = UPPER(NEW.name)`,
+      "INSERT INTO customer VALUES (1, 'Ada')",
+      "INSERT INTO log VALUES (1, 1, 'kept')",
+      'INSERT INTO gone VALUES (1, 1)',
+    );
+    taken = await take(source, ['customer']);
+  });
+  afterEach(() => database.dispose());
+
+  const replace = () => putBack(source, taken, { schema: { mode: 'REPLACE', script: taken.script } });
+  const definition = async (table: string) => (await database.query(`SHOW CREATE TABLE ${table}`))[0]?.[1];
+  const tables = () => database.query('SHOW FULL TABLES');
+  const triggers = () =>
+    database.query(
+      'SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1',
+    );
+
+  it('keeps a table whose rows are not restored as it stands, with its rows, keys and triggers', async () => {
+    await database.execute(
+      "ALTER TABLE log ADD COLUMN extra VARCHAR(9) DEFAULT 'new'",
+      'CREATE INDEX what ON log (what(10))',
+      'DROP TRIGGER log_in',
+      'CREATE TRIGGER log_later BEFORE INSERT ON log FOR EACH ROW SET NEW.what = LOWER(NEW.what)',
+      'ALTER TABLE customer DROP COLUMN name, ADD COLUMN other INT',
+    );
+    const before = await definition('log');
+    await replace();
+    expect(await definition('log')).toBe(before);
+    expect(await database.query('SELECT * FROM log')).toEqual([['1', '1', 'KEPT', 'new']]);
+    expect(await database.query('SELECT * FROM customer')).toEqual([['1', 'ADA']]);
+    expect((await triggers()).map(([name]) => name)).toEqual(['customer_in', 'log_later']);
+    await expect(database.execute("INSERT INTO log VALUES (2, 9, 'x', '')")).rejects.toThrow('log_customer');
+    expect(await tables()).toHaveLength(3);
+  });
+
+  it('makes a table that is missing and whose rows are not restored, empty', async () => {
+    const before = await definition('gone');
+    await database.execute('DROP TABLE gone');
+    await replace();
+    expect(await definition('gone')).toBe(before);
+    expect(await database.query('SELECT * FROM gone')).toEqual([]);
+    expect(await database.query('SELECT COUNT(*) FROM log')).toEqual([['1']]);
+  });
+
+  it('takes triggers that came later off replaced tables, and leaves those of tables it does not know', async () => {
+    await database.execute(
+      'CREATE TABLE stranger (id INT PRIMARY KEY)',
+      'CREATE TRIGGER on_stranger BEFORE INSERT ON stranger FOR EACH ROW SET NEW.id = NEW.id + 1',
+      'CREATE TRIGGER later AFTER DELETE ON customer FOR EACH ROW SET @gone = OLD.id',
+      'DROP TRIGGER customer_in',
+    );
+    await replace();
+    expect((await triggers()).map(([name]) => name)).toEqual(['customer_in', 'log_in', 'on_stranger']);
+  });
+
+  it.each([
+    [
+      'a view where a table was',
+      ['RENAME TABLE customer TO renamed', 'CREATE VIEW customer AS SELECT 1 AS id'],
+      'view customer',
+    ],
+    [
+      'a table where a view was',
+      ['DROP VIEW names', 'CREATE TABLE names (id INT PRIMARY KEY)'],
+      'table names',
+    ],
+    [
+      'a trigger of an unknown table with the name of one that is to be made',
+      [
+        'DROP TRIGGER customer_in',
+        'CREATE TABLE stranger (id INT PRIMARY KEY)',
+        'CREATE TRIGGER customer_in BEFORE INSERT ON stranger FOR EACH ROW SET NEW.id = 1',
+      ],
+      'trigger customer_in of table stranger',
+    ],
+  ])('refuses %s, and changes nothing', async (_, changes, told) => {
+    await database.execute('CREATE VIEW names AS SELECT name FROM customer');
+    taken = await take(source, ['customer']);
+    await database.execute('SET foreign_key_checks = 0', ...changes);
+    const before = [await tables(), await triggers()];
+    await expect(replace()).rejects.toMatchObject({
+      code: 'SCHEMA_MISMATCH',
+      message: expect.stringContaining(told),
+    });
+    expect([await tables(), await triggers()]).toEqual(before);
+  });
+
+  it('makes triggers in another database than the one whose name stood in their statements', async () => {
+    const other = await createTestDatabase(serverUrl ?? '');
+    try {
+      await putBack(openMariadb(other.url), taken, { schema: { mode: 'CREATE', script: taken.script } });
+      await other.execute("INSERT INTO customer VALUES (2, 'grace')");
+      expect(await other.query('SELECT name FROM customer ORDER BY id')).toEqual([['ADA'], ['GRACE']]);
+    } finally {
+      await other.dispose();
+    }
+  });
+});
