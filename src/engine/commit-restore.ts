@@ -63,6 +63,7 @@ export async function commitRestore(
   if (state === 'NEW') {
     if (failure !== undefined)
       record.warn('The connection broke during COMMIT; the database says that it committed.');
+    for (const warning of transaction?.warnings ?? []) record.warn(warning);
     await keepNew(record, result);
   }
   await dropJournal(parts, record.row.id);

@@ -200,6 +200,8 @@ export interface DatabaseRestore {
    * {@link Database.outcome} decides.
    */
   commit(): Promise<void>;
+  /** What {@link commit} could not bring back although the restore took effect, for people; known after it. */
+  readonly warnings?: readonly string[];
   /** Leaves everything as it was. Idempotent; never throws; does nothing after commit. */
   rollback(): Promise<void>;
 }

@@ -21,6 +21,8 @@ export interface KeyDefinition {
   readonly schema: string | null;
   readonly table: string;
   readonly referencedColumns: readonly string[];
+  /** `ON DELETE … ON UPDATE …`, or nothing. */
+  readonly actions: string;
   readonly sql: string;
 }
 
@@ -101,6 +103,7 @@ export function parseForeignKey(definition: string): KeyDefinition | undefined {
     schema: schema === undefined ? null : unquote(schema),
     table: unquote(table),
     referencedColumns: unquoteList(referenced),
+    actions: definition.slice(match[0].length).trim(),
     sql: definition,
   };
 }

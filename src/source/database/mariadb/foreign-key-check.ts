@@ -1,7 +1,8 @@
 /** Looks for rows that point to nothing. */
 import { HoldfastError } from '../../../errors.ts';
 import type { KeyDefinition } from './create-statement.ts';
-import { quoteName } from './names.ts';
+import { quoteName, type RestoreNames } from './names.ts';
+import { statementRefusal } from './refusal.ts';
 import type { MariadbSession } from './session.ts';
 
 /** A key to check, and under which (quoted) names its tables stand now. */
@@ -11,6 +12,33 @@ export interface KeyCheck {
   readonly label: string;
   readonly child: string;
   readonly parent: string;
+}
+
+/**
+ * Makes the key on an empty table like the child's: once the tables are swapped it would be too late to find that
+ * the types of its columns differ, or that the other table has no index for it.
+ * @throws HoldfastError SCHEMA_MISMATCH, naming the table and the key, when it cannot be made.
+ */
+export async function tryKey(
+  session: MariadbSession,
+  names: RestoreNames,
+  { key, label, child, parent }: KeyCheck,
+  signal: AbortSignal,
+): Promise<void> {
+  const trial = quoteName(names.trial);
+  const [columns, referenced] = [key.columns, key.referencedColumns].map((list) =>
+    list.map(quoteName).join(', '),
+  );
+  try {
+    await session.execute(`CREATE OR REPLACE TABLE ${trial} LIKE ${child}`, signal);
+    await session.execute(
+      `ALTER TABLE ${trial} ADD FOREIGN KEY (${columns}) REFERENCES ${parent} (${referenced}) ${key.actions}`,
+      signal,
+    );
+    await session.execute(`DROP TABLE ${trial}`, signal);
+  } catch (error) {
+    throw statementRefusal(error, { restoring: true, object: `foreign key ${key.name} of table ${label}` });
+  }
 }
 
 /** @throws HoldfastError SCHEMA_MISMATCH, naming the table and the key, when a row points to nothing. */

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from '../../../errors.ts';
 import { quoteName, quoteText, type RestoreNames } from './names.ts';
-import { serverErrorNumber } from './refusal.ts';
+import { lastingRefusal, serverErrorNumber } from './refusal.ts';
 import type { MariadbSession } from './session.ts';
 
 /** AFTER: once the tables are swapped, in this order. UNDO: when the restore is taken back. */
@@ -15,6 +15,8 @@ export type StepKind = 'AFTER' | 'UNDO';
 export interface Step {
   readonly kind: StepKind;
   readonly sql: string;
+  /** What it makes, as people know it; missing where it only prepares something. */
+  readonly object?: string;
 }
 
 /** Means "it is there already" or "it is gone already": what a step meant that ran before its end was noted. */
@@ -28,7 +30,7 @@ export async function createJournal(
 ): Promise<void> {
   await session.execute(
     `CREATE TABLE ${quoteName(names.journal)} (id INT AUTO_INCREMENT PRIMARY KEY, kind VARCHAR(16) NOT NULL,
-       done TINYINT NOT NULL DEFAULT 0, step LONGTEXT NOT NULL)
+       done TINYINT NOT NULL DEFAULT 0, object TEXT NOT NULL, step LONGTEXT NOT NULL)
      ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
      COMMENT 'A restore by Holdfast is at work; it removes this table itself'`,
     signal,
@@ -42,9 +44,10 @@ export async function note(
   steps: readonly Step[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { kind, sql } of steps) {
+  for (const { kind, sql, object = '' } of steps) {
+    const values = [kind, object, sql].map(quoteText).join(', ');
     await session.execute(
-      `INSERT INTO ${quoteName(names.journal)} (kind, step) VALUES (${quoteText(kind)}, ${quoteText(sql)})`,
+      `INSERT INTO ${quoteName(names.journal)} (kind, object, step) VALUES (${values})`,
       signal,
     );
   }
@@ -63,30 +66,42 @@ export async function tableExists(
   return rows.length > 0;
 }
 
-/** Does what is left to do after the swap. Idempotent. */
+/**
+ * Does what is left to do after the swap, and opens the tables again. Idempotent. There is no way back from here, so
+ * what the server refuses to make is passed over: tables that stay closed would be worse than a view that is missing.
+ * Returns what that was, and why.
+ */
 export async function finishSwap(
   session: MariadbSession,
   names: RestoreNames,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
+  const refused: string[] = [];
   for (const { table, key } of await keysOfOldTables(session, names, signal)) {
     await tolerant(session, `ALTER TABLE ${quoteName(table)} DROP FOREIGN KEY ${quoteName(key)}`, signal);
   }
   const journal = quoteName(names.swapped);
   const steps = await session.query(
-    `SELECT id, step, done FROM ${journal} WHERE kind = 'AFTER' ORDER BY id`,
+    `SELECT id, step, done, object FROM ${journal} WHERE kind = 'AFTER' ORDER BY id`,
     signal,
   );
-  for (const [id, sql, done] of steps) {
+  for (const [id, sql, done, object] of steps) {
     // Settings are the session's: they count for what follows even when they were noted as done.
     const isSetting = /^SET /.test(sql ?? '');
     if (done === '1' && !isSetting) continue;
-    await tolerant(session, sql ?? '', signal);
+    try {
+      await tolerant(session, sql ?? '', signal);
+    } catch (error) {
+      const reason = lastingRefusal(error);
+      if (reason === undefined) throw error;
+      refused.push(`${object || 'A statement of the structure'} could not be made again: ${reason}.`);
+    }
     if (!isSetting) await session.execute(`UPDATE ${journal} SET done = 1 WHERE id = ${Number(id)}`, signal);
   }
   await session.repin(signal);
   await dropGuards(session, names, signal);
   await dropTables(session, `${names.prefix}o`, signal);
+  return refused;
 }
 
 /** Removes everything of a restore that was not swapped. Idempotent. */

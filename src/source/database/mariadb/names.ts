@@ -66,6 +66,11 @@ export class RestoreNames {
     return `${this.prefix}n${n}`;
   }
 
+  /** An empty table on which keys are tried; goes where the new ones go. */
+  get trial(): string {
+    return `${this.prefix}ntrial`;
+  }
+
   /** The old table number `n` after the swap. */
   old(n: number): string {
     return `${this.prefix}o${n}`;

@@ -131,6 +131,11 @@ async function readViews(reading: Reading, names: readonly TextRow[]): Promise<S
   const views = new Map<string, TextRow>();
   for (const [name = '', type] of names) {
     if (type !== 'VIEW' || name === null) continue;
+    if (await isBroken(reading, name)) {
+      const reason = 'It reads a table, column or function that is not there any more.';
+      reading.notCarried.push({ name: `VIEW ${name}`, reason });
+      continue;
+    }
     // View, statement, character_set_client, collation_connection
     views.set(name, await showCreate(reading, 'VIEW', name));
   }
@@ -145,6 +150,17 @@ async function readViews(reading: Reading, names: readonly TextRow[]): Promise<S
   };
   for (const [name, row] of views) place(name, row);
   return statements;
+}
+
+/** The server keeps views of what was dropped, but would not make them again. */
+async function isBroken({ session, signal }: Reading, view: string): Promise<boolean> {
+  try {
+    await session.query(`SHOW COLUMNS FROM ${quoteName(view)}`, signal);
+    return false;
+  } catch (error) {
+    // Also told where rights are lacking; then SHOW CREATE VIEW is refused too.
+    return serverErrorNumber(error) === 1356;
+  }
 }
 
 async function readEvents(reading: Reading): Promise<SchemaStatement[]> {

@@ -182,6 +182,13 @@ function refusalOf(error: SqlError, context: RefusalContext): Refusal {
   ];
 }
 
+/** What the server says to a statement that it will always refuse; undefined when trying again may help. */
+export function lastingRefusal(error: unknown): string | undefined {
+  if (!(error instanceof SqlError) || isConnectionLoss(error)) return undefined;
+  const passing = BUSY.includes(error.errno) || FULL.includes(error.errno) || READ_ONLY.includes(error.errno);
+  return passing ? undefined : shorten(error.sqlMessage ?? '');
+}
+
 function shorten(text: string): string {
   const line = text.replace(/\.$/, '');
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;

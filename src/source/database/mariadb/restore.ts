@@ -11,7 +11,7 @@ import type { LiveColumn } from './column-values.ts';
 import { renameCreateTable } from './create-statement.ts';
 import { readColumns } from './describe.ts';
 import { exportRows } from './export-rows.ts';
-import { checkKey, type KeyCheck } from './foreign-key-check.ts';
+import { checkKey, type KeyCheck, tryKey } from './foreign-key-check.ts';
 import { guardTable } from './guards.ts';
 import { createJournal, finishSwap, holdName, note, type Step, takeBack } from './journal.ts';
 import { loadRows } from './load-rows.ts';
@@ -48,12 +48,17 @@ export class MariadbRestore implements DatabaseRestore {
   #began = false;
   #swapTried = false;
   #done = false;
+  #warnings: readonly string[] = [];
 
   constructor(worker: MariadbSession, locker: MariadbSession, ground: RestoreGround) {
     this.#worker = worker;
     this.#locker = locker;
     this.#idle = [worker];
     this.#ground = ground;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#warnings;
   }
 
   async clear(signal: AbortSignal): Promise<void> {
@@ -106,6 +111,7 @@ export class MariadbRestore implements DatabaseRestore {
     await this.#telling(async () => {
       const steps = await this.#setSequences(sequences, signal);
       for (const check of this.#keyChecks(false)) await checkKey(this.#worker, check, signal);
+      for (const check of this.#keyChecks(true)) await tryKey(this.#worker, names, check, signal);
       await note(this.#worker, names, [...this.#afterSwap(), ...steps], signal);
     });
   }
@@ -143,7 +149,7 @@ export class MariadbRestore implements DatabaseRestore {
       for (const check of this.#keyChecks(true)) await checkKey(this.#worker, check, NEVER);
       this.#swapTried = true;
       await this.#worker.execute(this.#swapStatement(), NEVER);
-      await finishSwap(this.#worker, names, NEVER);
+      this.#warnings = await finishSwap(this.#worker, names, NEVER);
     } catch (error) {
       if (this.#worker.lost || isConnectionLoss(error)) {
         throw new HoldfastError('SOURCE_UNREACHABLE', 'The connection broke while the tables were swapped.', {
@@ -257,7 +263,11 @@ export class MariadbRestore implements DatabaseRestore {
 
   #afterSwap(): Step[] {
     const { request, tables } = this.#ground;
-    const after = (sql: string): Step => ({ kind: 'AFTER', sql });
+    const after = (sql: string, object?: string): Step => ({
+      kind: 'AFTER',
+      sql,
+      ...(object === undefined ? {} : { object }),
+    });
     const replacing = request.schema?.mode !== 'CREATE';
     return [
       // A foreign key follows a table that is renamed: those of tables that stay now point to the old ones.
@@ -272,11 +282,13 @@ export class MariadbRestore implements DatabaseRestore {
         indexes.map((index) => after(`ALTER TABLE ${quoteName(name)} ${index}`)),
       ),
       ...[...tables.planned, ...tables.neighbours].flatMap(({ name, foreignKeys }) =>
-        foreignKeys.map((key) => after(`ALTER TABLE ${quoteName(name)} ADD ${key.sql}`)),
+        foreignKeys.map((key) =>
+          after(`ALTER TABLE ${quoteName(name)} ADD ${key.sql}`, `FOREIGN KEY ${key.name} of table ${name}`),
+        ),
       ),
       ...tables.epilogue.flatMap(({ object, sql }) => {
         const drop = replacing ? dropOf(object) : undefined;
-        return [...(drop === undefined ? [] : [after(drop)]), after(sql)];
+        return [...(drop === undefined ? [] : [after(drop)]), after(sql, object)];
       }),
     ];
   }

@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import { putBack, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+import { putBack, putBackUncommitted, type Taken, take } from '../../../support/mariadb-round-trip.ts';
 
 const serverUrl = inject('mariadbUrl');
+const never = new AbortController().signal;
 
 describe.skipIf(serverUrl === null)('putting an old structure back over one that changed', () => {
   let database: TestDatabase;
@@ -111,6 +112,66 @@ describe.skipIf(serverUrl === null)('putting an old structure back over one that
       await putBack(openMariadb(other.url), taken, { schema: { mode: 'CREATE', script: taken.script } });
       await other.execute("INSERT INTO customer VALUES (2, 'grace')");
       expect(await other.query('SELECT name FROM customer ORDER BY id')).toEqual([['ADA'], ['GRACE']]);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('refuses, before anything is changed, when a key of a table that stays would not fit any more', async () => {
+    await database.execute(
+      'ALTER TABLE log DROP FOREIGN KEY log_customer, MODIFY customer_id BIGINT',
+      'ALTER TABLE customer MODIFY id BIGINT',
+      'ALTER TABLE log ADD CONSTRAINT log_customer FOREIGN KEY (customer_id) REFERENCES customer (id)',
+    );
+    const before = [await definition('log'), await definition('customer'), await tables(), await triggers()];
+    await expect(replace()).rejects.toMatchObject({
+      code: 'SCHEMA_MISMATCH',
+      message: expect.stringContaining('log_customer'),
+    });
+    expect([await definition('log'), await definition('customer'), await tables(), await triggers()]).toEqual(
+      before,
+    );
+  });
+
+  it('lets nothing that cannot be made again keep the tables closed: it is named, the rest comes back', async () => {
+    await database.execute(
+      'CREATE VIEW a_kept AS SELECT what FROM log',
+      'CREATE VIEW names AS SELECT name FROM customer',
+    );
+    taken = await take(source, ['customer']);
+    await database.execute(
+      'DROP VIEW a_kept',
+      'DROP VIEW names',
+      'ALTER TABLE log DROP COLUMN what',
+      'DROP TRIGGER log_in',
+    );
+    const restore = await putBackUncommitted(source, taken, {
+      schema: { mode: 'REPLACE', script: taken.script },
+    });
+    const ticket = await restore.ticket();
+    await restore.commit();
+    expect(restore.warnings).toEqual([expect.stringContaining('VIEW a_kept')]);
+    expect(await source.outcome(ticket, never)).toBe('COMMITTED');
+    await source.forget(ticket, never);
+    expect((await tables()).map(([name]) => name)).toEqual(['customer', 'gone', 'log', 'names']);
+    await database.execute("INSERT INTO customer VALUES (2, 'grace')", 'INSERT INTO log VALUES (2, 2)');
+    expect(await database.query('SELECT name FROM names ORDER BY 1')).toEqual([['ADA'], ['GRACE']]);
+  });
+
+  it('names a view that reads what is not there any more, and makes the rest', async () => {
+    await database.execute(
+      'CREATE TABLE short (id INT)',
+      'CREATE VIEW broken AS SELECT id FROM short',
+      'DROP TABLE short',
+    );
+    taken = await take(source);
+    expect(taken.script.notCarried).toEqual([
+      { name: 'VIEW broken', reason: expect.stringContaining('not there') },
+    ]);
+    const other = await createTestDatabase(serverUrl ?? '');
+    try {
+      await putBack(openMariadb(other.url), taken, { schema: { mode: 'CREATE', script: taken.script } });
+      expect(await other.query('SELECT COUNT(*) FROM log')).toEqual([['1']]);
     } finally {
       await other.dispose();
     }
