@@ -123,6 +123,10 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
     kill: () => end('SIGKILL'),
     restart: start,
     async stop() {
+      if (child?.signalCode === 'SIGSEGV' || child?.signalCode === 'SIGABRT') {
+        const told = await readFile(log, 'utf8').catch(() => '');
+        process.stderr.write(`MariaDB crashed: ${told.slice(-4_000)}\n`);
+      }
       await end('SIGTERM');
       await rm(directory, { recursive: true, force: true });
     },

@@ -1,7 +1,7 @@
 /** One connection to MariaDB or MySQL: pinned settings, cancellable statements, rows as bytes, a sure end. */
 import { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
-import { type Connection, createConnection } from 'mariadb';
+import { type Connection, createConnection, SqlError } from 'mariadb';
 import { abortError, HoldfastError, throwIfAborted } from '../../../errors.ts';
 import { type MariadbAddress, tlsOptions } from './address.ts';
 import { connectRefusal } from './refusal.ts';
@@ -243,7 +243,7 @@ export class MariadbSession {
       complete = true;
     } catch (error) {
       throwIfAborted(signal);
-      throw error;
+      throw withoutStatement(error);
     } finally {
       signal.removeEventListener('abort', onAbort);
       if (!complete) void this.kill();
@@ -259,6 +259,8 @@ export class MariadbSession {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await Promise.race([work(), aborted]);
+    } catch (error) {
+      throw withoutStatement(error);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -330,6 +332,14 @@ function effectOf(result: unknown): Effect {
     affectedRows: Number(result.affectedRows),
     warnings: 'warningStatus' in result ? Number(result.warningStatus) : 0,
   };
+}
+
+/** The driver puts the whole statement into its errors, and an INSERT holds rows: they belong into no log. */
+function withoutStatement(error: unknown): unknown {
+  if (!(error instanceof SqlError)) return error;
+  const message = `${error.sqlMessage ?? ''} (error ${error.errno})`;
+  const frames = /(?:\n {4}at .*)+/.exec(error.stack ?? '')?.[0] ?? '';
+  return Object.assign(error, { sql: null, message, stack: `SqlError: ${message}${frames}` });
 }
 
 function ignoreUnknownThread(error: unknown): void {

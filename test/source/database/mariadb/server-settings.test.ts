@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
 import type { Database } from '../../../../src/source/source.ts';
@@ -66,6 +67,25 @@ describe.skipIf(inject('mariadbUrl') === null)('a server with settings of its ow
     } finally {
       await database.asAdmin('SET GLOBAL local_infile = 1');
     }
+  });
+
+  it('a row that is too big for a server that takes no files fails without being told to anybody', async () => {
+    await database.execute('ALTER TABLE item ADD COLUMN big LONGTEXT');
+    const taken = await take(source);
+    await database.asAdmin('SET GLOBAL local_infile = 0', 'SET GLOBAL max_allowed_packet = 1048576');
+    try {
+      const big = `the patient's diagnosis ${'x'.repeat(3_000_000)}`;
+      const rows = [Buffer.from(`{"id":1,"v":"one","n":1,"big":"${big}"}\n`)];
+      const failure: unknown = await putBack(source, { ...taken, rows }).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('table item'),
+      });
+      expect(inspect(failure, { depth: 9, maxStringLength: null })).not.toContain('diagnosis');
+    } finally {
+      await database.asAdmin('SET GLOBAL local_infile = 1', 'SET GLOBAL max_allowed_packet = 16777216');
+    }
+    expect((await take(source)).rows).toEqual(taken.rows);
   });
 
   it('that crashes in the middle of a restore is as it was when its outcome is asked', async () => {
