@@ -113,7 +113,7 @@ async function load(
   order: RestoreOrder,
 ): Promise<Loaded | undefined> {
   const { request, target, reader, prepared } = order;
-  if (prepared.tables.length === 0 || target.database === null || reader.manifest.database === null) {
+  if (!prepared.changesDatabase || target.database === null || reader.manifest.database === null) {
     return undefined;
   }
   const { signal } = record;
@@ -155,10 +155,13 @@ async function load(
   }
 }
 
-/** The columns to clear of the tables that are restored. */
+/** The columns to clear of those that are restored. */
 function clearedWithin(tables: readonly RestoredTable[], target: SourceRow): readonly ClearedColumns[] {
-  const restored = new Set(tables.map(({ bundled }) => tableKey(bundled)));
-  return target.clearedColumns.filter(({ table }) => restored.has(tableKey(table)));
+  const restored = new Map(tables.map((table) => [tableKey(table.target), new Set(table.target.columns)]));
+  return target.clearedColumns.flatMap(({ table, columns }) => {
+    const held = columns.filter((name) => restored.get(tableKey(table))?.has(name) === true);
+    return held.length === 0 ? [] : [{ table, columns: held }];
+  });
 }
 
 function schemaChange({ structure, script }: PlannedStructure): { schema?: SchemaChange } {

@@ -14,6 +14,7 @@ export interface PlanBasis {
   readonly selection: Selection;
   readonly onDrift: OnDrift;
   readonly live: DatabaseDescription | undefined;
+  readonly changesDatabase: boolean;
   readonly tables: readonly ManifestTable[];
   readonly trees: readonly TreeTarget[];
   readonly envFile: PlannedEnvFile;
@@ -44,10 +45,10 @@ export async function planHash(
 async function placesOf(
   parts: EngineParts,
   target: SourceRow,
-  { tables, trees, envFile }: PlanBasis,
+  { changesDatabase, tables, trees, envFile }: PlanBasis,
 ): Promise<unknown[]> {
   const restored = new Set(tables.map(tableKey));
-  const database = tables.length === 0 ? null : target.database;
+  const database = changesDatabase ? target.database : null;
   return [
     database === null ? null : await addressOf(parts, database),
     target.clearedColumns

@@ -38,7 +38,15 @@ export async function planStructure(
 ): Promise<PlannedStructure> {
   if (settings === undefined || live === undefined) return { structure: 'KEEP', ...NOTHING };
   const script = await reader.readSchema(signal);
-  if (live.empty && script !== null) return { structure: 'CREATE', ...NOTHING, script };
+  if (live.empty && script !== null) {
+    const warnings =
+      selection.tables === null
+        ? []
+        : [
+            'The database is empty: every table of the bundle is made, those that are not selected without rows.',
+          ];
+    return { structure: 'CREATE', ...NOTHING, script, warnings };
+  }
   if (onDrift !== 'RESTORE_SCHEMA') {
     return { structure: 'KEEP', ...NOTHING, ...(await compare(parts, settings, script, signal)) };
   }

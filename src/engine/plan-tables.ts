@@ -52,7 +52,7 @@ export async function planTables(
 ): Promise<PlannedTables> {
   const { manifest } = reader;
   const bundled = selectBundledTables(manifest, selection);
-  const { settings, refusal } = databaseFor(target, manifest, bundled);
+  const { settings, refusal } = databaseFor(target, manifest, selection, bundled);
   const live = settings && (await (await openDatabase(parts, settings)).describe(signal));
   const structure = await planStructure(parts, reader, { settings, live, selection, onDrift }, signal);
   const liveTables: LiveTables = new Map(live?.tables.map((table) => [tableKey(table), table]));
@@ -86,12 +86,14 @@ export async function planTables(
     refusals: [
       ...(refusal === undefined ? [] : [refusal]),
       ...structure.refusals,
+      ...notMadeAgain(structure, ordered, liveTables),
       ...drifted,
       ...clearedColumnRefusals(
         target,
         structure.structure === 'KEEP'
           ? tables.map((table) => liveTables.get(tableKey(table)) ?? table)
           : tables,
+        adaptationsOf(compared, adapted),
       ),
     ],
   };
@@ -105,7 +107,7 @@ interface ComparedTable extends TableDrift {
 
 const AS_IT_WAS: TableDrift = {
   drift: [],
-  adaptation: { skipped: [], retyped: false, losses: [], refusals: [] },
+  adaptation: { skipped: [], retyped: false, reshaped: false, losses: [], refusals: [] },
 };
 
 function planOf({ table, rowsNow, drift, adaptation }: ComparedTable, adapted: boolean): TablePlan {
@@ -138,24 +140,42 @@ function lossWarnings(plans: readonly TablePlan[]): string[] {
     .map((table) => `${tableLabel(table)}: ${table.losses.join('; ')}`);
 }
 
-/** Who is connected to the database that tables go into; null when none do, or it cannot tell. */
+/** Tables that are not there, and that the structure of the bundle does not make. */
+function notMadeAgain(
+  { structure, script }: PlannedStructure,
+  tables: readonly ManifestTable[],
+  liveTables: LiveTables,
+): string[] {
+  if (structure === 'KEEP' || script === null) return [];
+  const reasons = new Map(script.notCarried.map(({ name, reason }) => [name, reason]));
+  return tables.flatMap((table) => {
+    const reason = liveTables.has(tableKey(table)) ? undefined : reasons.get(`TABLE ${tableLabel(table)}`);
+    return reason === undefined ? [] : [`${tableLabel(table)} cannot be made again: ${reason}`];
+  });
+}
+
+/** Who is connected to the database that is `changed`; null when it is not, or cannot tell. */
 export async function openSessions(
   parts: EngineParts,
   target: SourceRow,
-  tables: readonly ManifestTable[],
+  changed: boolean,
   signal: AbortSignal,
 ): Promise<RestorePlan['sessions']> {
-  if (target.database === null || tables.length === 0) return null;
+  if (target.database === null || !changed) return null;
   return (await (await openDatabase(parts, target.database)).sessions(signal)) ?? null;
 }
 
-/** The database that tables of the bundle can go into, or why none can; neither when there are no tables. */
+/** The database that what is selected can go into, or why none can; neither when nothing is. */
 function databaseFor(
   target: SourceRow,
   manifest: Manifest,
+  selection: Selection,
   tables: readonly ManifestTable[],
 ): { settings?: DatabaseSettings; refusal?: string } {
-  if (tables.length === 0 || manifest.database === null) return {};
+  if (!selection.database || manifest.database === null) return {};
+  // A structure is something to restore too: of views and functions, or of tables that were left out.
+  const anyStructure = selection.tables === null && manifest.database.schema !== null;
+  if (tables.length === 0 && !anyStructure) return {};
   if (target.database === null) {
     return { refusal: `The source ${target.name} has no database, the bundle has one.` };
   }
@@ -204,16 +224,19 @@ function driftRefusals(compared: readonly ComparedTable[], adapted: boolean): st
     .map(({ table, reasons }) => `${tableLabel(table)}: ${reasons.join('; ')}`);
 }
 
-/** `tables` are those that are restored, with the columns they will have. */
+/** `tables` are those that are restored, with the columns they will have; what is left out needs no clearing. */
 function clearedColumnRefusals(
   target: SourceRow,
   tables: readonly (TableName & { readonly columns: readonly Pick<Column, 'name' | 'nullable'>[] })[],
+  adaptations: ReadonlyMap<string, Adaptation>,
 ): string[] {
   const byKey = new Map(tables.map((table) => [tableKey(table), table]));
   return target.clearedColumns.flatMap((cleared) => {
     const table = byKey.get(tableKey(cleared.table));
     if (table === undefined) return [];
+    const leftOut = adaptations.get(tableKey(cleared.table))?.skipped ?? [];
     return cleared.columns.flatMap((name) => {
+      if (leftOut.includes(name)) return [];
       const column = table.columns.find((candidate) => candidate.name === name);
       if (column === undefined) return [`${tableLabel(cleared.table)} has no column ${name} to clear`];
       return column.nullable

@@ -98,16 +98,18 @@ async function whatIsThere(
   const tables = prepared.plan.tables
     .filter((table) => table.rowsNow !== null && restored.has(tableKey(table)))
     .map(({ schema, name }) => ({ schema, name }));
-  if (tables.length === 0 && trees.length === 0 && envFilePath === null) return undefined;
-  return { tables, trees, envFilePath, complete };
+  // A structure that is replaced is backed up although none of the tables may be there: routines and views are.
+  const database = tables.length > 0 || prepared.structure.structure === 'REPLACE';
+  if (!database && trees.length === 0 && envFilePath === null) return undefined;
+  return { database, tables, trees, envFilePath, complete };
 }
 
 /** The same in the words of a request, for whoever reads the record. */
-function selectionOf({ tables, trees, envFilePath }: PreRestoreContent): Selection {
+function selectionOf({ database, tables, trees, envFilePath }: PreRestoreContent): Selection {
   const named = (area: 'files' | 'config'): string[] =>
     trees.filter((selected) => selected.area === area).map(({ tree }) => tree.name);
   return {
-    database: tables.length > 0,
+    database,
     tables,
     trees: named('files'),
     configTrees: named('config'),

@@ -129,7 +129,7 @@ export function untouched(dryRun: boolean): RestoreResult {
 }
 
 function refuseUnlessAllowed(request: RestoreRequest, reader: BundleReader, prepared: PreparedRestore): void {
-  const { plan, tables, trees } = prepared;
+  const { plan, trees } = prepared;
   const { manifest } = reader;
   if (manifest.source.id !== plan.target.id && !request.allowForeignSource) {
     throw foreignSource(plan.bundleName, plan.target.name);
@@ -143,10 +143,12 @@ function refuseUnlessAllowed(request: RestoreRequest, reader: BundleReader, prep
   if (refusal !== undefined) {
     const more = plan.refusals.length > 1 ? ` (and ${plan.refusals.length - 1} more)` : '';
     throw new HoldfastError(prepared.fits ? 'INVALID_INPUT' : 'SCHEMA_MISMATCH', `${refusal}${more}`, {
-      hint: 'restorePlan lists every reason. Bring the target to the structure of the bundle, or select less.',
+      hint: prepared.fits
+        ? 'restorePlan lists every reason. Mend them, or select less.'
+        : 'restorePlan lists every reason. onDrift RESTORE_SCHEMA puts the structure of the bundle back, ADAPT loads what fits; or select less.',
     });
   }
-  if (tables.length === 0 && trees.length === 0 && plan.envFile === null) {
+  if (!prepared.changesDatabase && trees.length === 0 && plan.envFile === null) {
     throw new HoldfastError('NO_OP_RESTORE', 'The selection restores nothing of this bundle.', {
       hint: 'Select tables, trees or the env file that the bundle holds.',
     });

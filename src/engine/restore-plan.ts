@@ -20,6 +20,8 @@ export interface PreparedRestore {
   readonly plan: RestorePlan;
   /** Those that are restored, parents first. */
   readonly tables: readonly ManifestTable[];
+  /** Whether rows or structure of the target's database are replaced. */
+  readonly changesDatabase: boolean;
   /** How rows go into tables whose structure changed, by `tableKey`. */
   readonly adaptations: ReadonlyMap<string, Adaptation>;
   readonly structure: PlannedStructure;
@@ -83,6 +85,7 @@ export async function prepareRestore(
   const { tables, live, fits, structure, ...database } = await planTables(parts, reader, order, signal);
   const trees = await planTrees(parts, reader, target, selection, signal);
   const envFile = await planEnvFile(target, manifest, selection);
+  const changesDatabase = tables.length > 0 || structure.structure !== 'KEEP';
   const plan: Omit<RestorePlan, 'hash'> = {
     bundleName: bundle.name,
     bundleChecksum: bundle.checksum,
@@ -93,14 +96,15 @@ export async function prepareRestore(
     untouchedTables: database.untouched,
     trees: trees.plans,
     envFile: envFile.path,
-    sessions: await openSessions(parts, target, tables, signal),
+    sessions: await openSessions(parts, target, changesDatabase, signal),
     warnings: [...database.warnings, ...foreignWarnings(manifest, target)],
     refusals: [...database.refusals, ...trees.refusals, ...envFile.refusals],
   };
-  const basis = { selection, onDrift, live, tables, trees: trees.targets, envFile };
+  const basis = { selection, onDrift, live, changesDatabase, tables, trees: trees.targets, envFile };
   return {
     plan: { ...plan, hash: await planHash(parts, plan, basis) },
     tables,
+    changesDatabase,
     adaptations: database.adaptations,
     structure,
     trees: trees.targets,

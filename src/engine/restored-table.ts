@@ -32,17 +32,14 @@ export function restoredTable(
       .flatMap(({ columns }) => columns),
   );
   const retyped = adaptation?.retyped === true;
-  const asIs = skipped.size === 0 && cleared.size === 0 && !retyped;
+  const reshaped = adaptation?.reshaped === true;
+  const asIs = cleared.size === 0 && !reshaped;
+  const columns = bundled.columns.map((column) => column.name).filter((name) => !skipped.has(name));
+  const seen = reshaped ? { only: new Set(columns), asText: retyped } : {};
   return {
     bundled,
-    target: {
-      schema: bundled.schema,
-      name: bundled.name,
-      columns: bundled.columns.map((column) => column.name).filter((name) => !skipped.has(name)),
-    },
+    target: { schema: bundled.schema, name: bundled.name, columns },
     loading: skipped.size === 0 ? undefined : { skipped },
-    proving: asIs
-      ? undefined
-      : { expected: { cleared, asText: retyped }, found: retyped ? { asText: true } : {} },
+    proving: asIs ? undefined : { expected: { cleared, ...seen }, found: seen },
   };
 }

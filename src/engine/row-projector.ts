@@ -20,6 +20,8 @@ const QUOTATION_MARK = Buffer.from('"');
 export interface RowProjection {
   /** Columns that are left out. */
   readonly skipped?: ReadonlySet<string>;
+  /** Leave out whatever is not named here. */
+  readonly only?: ReadonlySet<string>;
   /** Columns that become null. */
   readonly cleared?: ReadonlySet<string>;
   /** Write numbers and booleans as strings, so that rows of columns whose type changed compare by their text. */
@@ -116,9 +118,9 @@ export class RowProjector {
     // The key's closing quotation mark is in it, the opening one is not.
     const name: unknown = JSON.parse(`"${key.toString()}`);
     if (typeof name !== 'string') throw new Error('a row line has a member without a name');
-    const { skipped, cleared, asText } = this.#projection;
+    const { skipped, only, cleared, asText } = this.#projection;
     this.#treatment = 'KEEP';
-    if (skipped?.has(name) === true) this.#treatment = 'DROP';
+    if (skipped?.has(name) === true || only?.has(name) === false) this.#treatment = 'DROP';
     else {
       if (this.#members > 0) this.#output.push(NEXT_MEMBER);
       this.#members += 1;

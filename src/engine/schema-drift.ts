@@ -8,6 +8,11 @@ export interface Adaptation {
   readonly skipped: readonly string[];
   /** Whether a type changed: values are then compared by their text, and a restore that alters one is refused. */
   readonly retyped: boolean;
+  /**
+   * Whether the table is another than it was, by its columns or its primary key. What rows say beside their columns
+   * (SQLite's rowids) may then be of no use to it.
+   */
+  readonly reshaped: boolean;
   /** What does not come back, in words. */
   readonly losses: readonly string[];
   /** Why no row can go in, in words; empty when rows can. */
@@ -62,7 +67,8 @@ export function tableDrift(live: Table | undefined, bundled: ManifestTable): Tab
   if (bundled.columns.length > 0 && skipped.length === bundled.columns.length) {
     refusals.push('none of the columns in the bundle exists any more');
   }
-  return { drift, adaptation: { skipped, retyped, losses, refusals } };
+  const reshaped = drift.length > 0 || live.primaryKey.join('\0') !== bundled.primaryKey.join('\0');
+  return { drift, adaptation: { skipped, retyped, reshaped, losses, refusals } };
 }
 
 /** A column of the same type that is there instead, at the same place, may be the same by another name. */

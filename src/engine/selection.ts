@@ -36,6 +36,8 @@ export interface BundleContent {
 
 /** What a restore is about to replace: backed up whatever the source leaves out of backups today. */
 export interface PreRestoreContent {
+  /** Whether the database is replaced, in part or, without any table, its structure alone. */
+  readonly database: boolean;
   readonly tables: readonly TableName[];
   /** With the globs of the bundle that is restored. */
   readonly trees: readonly SelectedTree[];
@@ -46,9 +48,15 @@ export interface PreRestoreContent {
 }
 
 /** The content of a backup before a restore. */
-export function contentBefore({ tables, trees, envFilePath, complete }: PreRestoreContent): BundleContent {
+export function contentBefore({
+  database,
+  tables,
+  trees,
+  envFilePath,
+  complete,
+}: PreRestoreContent): BundleContent {
   return {
-    database: tables.length > 0,
+    database,
     tables,
     excludedTables: [],
     trees,
