@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { DatabaseSettings, SourceDefinition } from '../../src/catalog/catalog.ts';
 import type { OnDrift, RestorePlan, Selection } from '../../src/engine/engine.ts';
@@ -39,6 +40,19 @@ async function postgres(...statements: string[]) {
   databases.push(database);
   await database.execute(...statements);
   return { database, settings: { kind: 'POSTGRESQL', url: database.url } as const };
+}
+
+/** Statements that the owner of a database may not run. */
+async function asSuperuser({ url }: TestDatabase, ...statements: string[]): Promise<void> {
+  const connection = new URL(inject('postgresUrl'));
+  connection.pathname = new URL(url).pathname;
+  const client = new Client({ connectionString: connection.href });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 async function planOf(
@@ -121,6 +135,38 @@ describe('an empty database', () => {
     expect(
       await empty.database.query('SELECT (SELECT count(*) FROM author), (SELECT count(*) FROM book)'),
     ).toEqual([['1', '0']]);
+  });
+});
+
+describe('a table that the structure cannot make again', () => {
+  test('is refused by name in an empty database, and the others are restored without it', async () => {
+    const { database, settings } = await postgres();
+    await asSuperuser(
+      database,
+      'SET search_path = public',
+      'CREATE TYPE word',
+      "CREATE FUNCTION word_in(cstring) RETURNS word LANGUAGE internal IMMUTABLE STRICT AS 'textin'",
+      "CREATE FUNCTION word_out(word) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout'",
+      'CREATE TYPE word (INPUT = word_in, OUTPUT = word_out, LIKE = text)',
+    );
+    await database.execute(
+      'CREATE TABLE glossary (entry word)',
+      'CREATE TABLE book (id int)',
+      "INSERT INTO glossary VALUES ('one')",
+      'INSERT INTO book VALUES (1)',
+    );
+    const { backupId } = await holdfast.backUp(await sourceOf(settings));
+    const empty = await postgres();
+    const sourceId = await sourceOf(empty.settings);
+    const plan = await planOf(backupId, sourceId);
+    expect(plan.refusals).toEqual([expect.stringMatching(/^public\.glossary cannot be made again: .*word/)]);
+    const order = restoreOf(backupId, { sourceId, allowForeignSource: true });
+    expect((await holdfast.restore(order)).error).toMatchObject({ code: 'INVALID_INPUT', phase: 'PLAN' });
+
+    const selection = { ...EVERYTHING, tables: [{ schema: 'public', name: 'book' }] };
+    const restored = await holdfast.restore({ ...order, selection });
+    expect(restored.error).toBeNull();
+    expect(await empty.database.query('SELECT id FROM book')).toEqual([['1']]);
   });
 });
 
