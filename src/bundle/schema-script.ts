@@ -15,7 +15,7 @@ const TITLE = Buffer.from(
 const HEADER_START = Buffer.from('-- {');
 const COMMENT_START = '-- ';
 const NEWLINE = 0x0a;
-/** A name is at most 64 characters in any database, some twenty of them in a chain; JSON may escape each. */
+/** Names have 64 characters at most, some twenty of them in a chain, and JSON may escape each; SQLite alone sets no limit. */
 const LONGEST_HEADER = 64 * 1024;
 /** On a line of its own, since the statement may end in a comment. */
 const STATEMENT_END = '\n;\n\n';
@@ -61,10 +61,19 @@ function checkStatement({ object, sql }: BundledStatement): void {
   });
 }
 
+/** SQLite sets no limit; a reader has one. */
+function nameTooLong(object: string): HoldfastError {
+  return new HoldfastError(
+    'INVALID_INPUT',
+    `The name of ${JSON.stringify(object.slice(0, 80))}… is too long for a bundle.`,
+    { hint: 'Rename it in the database, then try again.' },
+  );
+}
+
 /**
  * The text of a script.
  * @param kind of the database: the mariadb client has to be told where a compound statement ends
- * @throws INVALID_INPUT when a statement is empty or holds what no client takes
+ * @throws INVALID_INPUT when a statement is empty or holds what no client takes, or a name is too long for a reader
  */
 export function writeSchemaScript(
   statements: readonly BundledStatement[],
@@ -83,7 +92,9 @@ export function writeSchemaScript(
     };
     const { before, after } = frame(header);
     // JSON escapes every line end that a client knows, so no name leaves the comment.
-    pieces.push(Buffer.from(`${COMMENT_START}${JSON.stringify(header)}\n${before}`), sql, Buffer.from(after));
+    const headerLine = Buffer.from(`${COMMENT_START}${JSON.stringify(header)}\n`);
+    if (headerLine.length > LONGEST_HEADER) throw nameTooLong(statement.object);
+    pieces.push(headerLine, Buffer.from(before), sql, Buffer.from(after));
   }
   return Buffer.concat(pieces);
 }

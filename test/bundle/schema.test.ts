@@ -146,6 +146,14 @@ describe('a schema that could not be read is not written', () => {
     await expect(writing).rejects.toMatchObject({ code: 'INVALID_INPUT', message: /TABLE t/ });
   });
 
+  test('a name that no reader takes for a header', async () => {
+    const schema = schemaOf([{ object: `TABLE ${'\\'.repeat(33_000)}`, sql: 'CREATE TABLE t (id)' }]);
+    await expect(writeBundle({ schema })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: /The name of .* is too long/,
+    });
+  });
+
   test('more than the limit', async () => {
     const format = createBundleFormat({ limits: { schemaBytes: 100 } });
     const schema = schemaOf([{ object: 'TABLE t', sql: 'x'.repeat(100) }]);
