@@ -127,11 +127,11 @@ describe.each([
     return made;
   }
 
-  async function sourceOf({ settings }: Target): Promise<string> {
+  async function sourceOf({ settings }: Target, excluded: readonly string[] = []): Promise<string> {
     const source = await holdfast.engine.createSource(holdfast.actor, {
       name: `Library ${targets.length} ${Math.random()}`,
       database: settings,
-      excludedTables: [],
+      excludedTables: excluded.map((name) => ({ schema: schemaOf(settings), name })),
       clearedColumns: [],
       trees: [],
       configTrees: [],
@@ -207,6 +207,25 @@ describe.each([
     );
     expect(undone.error).toBeNull();
     expect(await library.column('SELECT isbn FROM book ORDER BY id')).toEqual(['none', 'none']);
+    expect(await library.column('SELECT note FROM later')).toEqual(['stays']);
+  });
+
+  test('a table of which the bundle has the structure but no rows keeps its rows', async () => {
+    const library = await target(
+      ...LIBRARY,
+      'CREATE TABLE visit (id integer PRIMARY KEY, book_id integer REFERENCES book (id))',
+      'INSERT INTO visit VALUES (1, 3)',
+    );
+    const { backupId } = await holdfast.backUp(await sourceOf(library, ['visit']));
+    await library.execute(...CHANGES, 'INSERT INTO visit VALUES (2, 2)');
+    const plan = await planOf(backupId, 'RESTORE_SCHEMA');
+    expect(plan.untouchedTables.map(({ name }) => name)).toContain('visit');
+    const restored = await holdfast.restore(restoreOf(backupId, { onDrift: 'RESTORE_SCHEMA' }));
+    expect(restored.error).toBeNull();
+    expect(await library.column("SELECT id || ':' || book_id FROM visit ORDER BY id")).toEqual([
+      '1:3',
+      '2:2',
+    ]);
   });
 
   test('rows go into a changed structure as far as they fit, and the rest is listed', async () => {
@@ -294,6 +313,11 @@ describe.each([
     expect(refused).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_INPUT' } });
   });
 });
+
+/** Of the tables in these tests. */
+function schemaOf({ kind }: DatabaseSettings): string | null {
+  return kind === 'POSTGRESQL' ? 'public' : null;
+}
 
 function never(): never {
   throw new Error('the plan has no tables');
