@@ -28,8 +28,8 @@ export interface SetAsideIndex {
  * Indexes of the tables `$1` that can be made again exactly. Left alone are: those of partitioned indexes, with a
  * tablespace of their own or (constraints) storage parameters, which their definition does not tell; that something
  * else depends on, such as a view grouped by a primary key; that call functions of users, which CREATE INDEX may
- * run under another search path than INSERT did; that belong to extensions; in schemas where this user may create
- * nothing. With event triggers about, the less DDL the better.
+ * run under another search path than INSERT did; that belong to extensions; of tables that this user does not own,
+ * though it may replace their rows, or in schemas where it may create nothing. With event triggers about, the less DDL the better.
  */
 const REBUILDABLE = `
 SELECT i.indrelid::text AS oid, n.nspname::text AS schema, t.relname::text AS table, c.relname::text AS name,
@@ -48,7 +48,7 @@ SELECT i.indrelid::text AS oid, n.nspname::text AS schema, t.relname::text AS ta
  WHERE i.indrelid = ANY($1::text[]::oid[]) AND t.relkind = 'r'
    AND i.indisvalid AND i.indisready AND i.indislive AND NOT c.relispartition AND c.reltablespace = 0
    AND (k.oid IS NULL OR c.reloptions IS NULL)
-   AND pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+   AND pg_catalog.pg_has_role(t.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'CREATE')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
            AND (d.refclassid = 'pg_catalog.pg_proc'::regclass OR d.deptype IN ('e', 'x')))

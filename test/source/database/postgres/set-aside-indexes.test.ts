@@ -136,4 +136,19 @@ describe('indexes of tables that are replaced by many rows', () => {
     await putBack(source, taken);
     expect(await identities(database)).toEqual(old);
   });
+
+  it('stay where the tables belong to somebody else, who let this user replace the rows', async () => {
+    await database.asAdmin(
+      'CREATE TABLE item (id int PRIMARY KEY, code text UNIQUE)',
+      `INSERT INTO item SELECT i, repeat('x', 60) || i FROM generate_series(1, 6000) i`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON item TO ${database.owner}`,
+    );
+    const taken = await take(source);
+    const rows = await contents(database.adminUrl, taken.tables);
+    await database.asAdmin('DELETE FROM item WHERE id > 7');
+    const old = await identities(database);
+    await putBack(source, taken);
+    expect(await identities(database)).toEqual(old);
+    expect(await contents(database.adminUrl, taken.tables)).toEqual(rows);
+  });
 });
