@@ -14,6 +14,11 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   xmloption: 'content',
   search_path: '',
   standard_conforming_strings: 'on',
+  // Else NULL within an array would be read as the word, and `= NULL` in a view as IS NULL.
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+  // Else names in definitions are all quoted, and a structure looks changed that is not.
+  quote_all_identifiers: 'off',
   // An error instead of rows that are silently left out.
   row_security: 'off',
   // Rows in the order they are stored, so that a restore keeps it.
@@ -25,6 +30,10 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   idle_session_timeout: '0',
   transaction_timeout: '0',
   client_min_messages: 'warning',
+  // Only for a superuser: foreign keys are checked, and damaged pages are told instead of read as empty.
+  session_replication_role: 'origin',
+  zero_damaged_pages: 'off',
+  ignore_checksum_failure: 'off',
   // From version 17 on, and only for a superuser: like other triggers they stay silent.
   event_triggers: 'off',
 };

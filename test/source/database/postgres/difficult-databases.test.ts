@@ -6,6 +6,7 @@ import type { Database } from '../../../../src/source/source.ts';
 import { changedUrl, drain, requestIds } from '../../../support/postgres-calls.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres-database.ts';
 import { contents, putBack, take } from '../../../support/postgres-round-trip.ts';
+import { scriptOf } from '../../../support/postgres-schema.ts';
 
 const never = new AbortController().signal;
 /** Seconds on a quiet machine; a busy one may take its time. */
@@ -119,6 +120,27 @@ describe('a PostgreSQL database that is no easy one', () => {
     }
     expect(bytes).toBeGreaterThan(2_000_000);
     await snapshot.close();
+  });
+
+  it('has settings that would change what values and statements mean', async () => {
+    await database.execute(
+      'CREATE TABLE t (id int PRIMARY KEY, words text[], "Mixed" text DEFAULT \'x\')',
+      `INSERT INTO t VALUES (1, '{NULL,"NULL",null,a}'), (2, NULL)`,
+      'CREATE VIEW unknown AS SELECT id FROM t WHERE id = NULL',
+    );
+    const taken = await take(source);
+    const script = await scriptOf(database.url);
+    const before = await contents(database.adminUrl, taken.tables);
+    for (const setting of ['array_nulls = off', 'quote_all_identifiers = on', 'transform_null_equals = on']) {
+      await database.execute(`ALTER ROLE ${database.owner} SET ${setting}`);
+    }
+    const again = await take(source);
+    expect(again.rows).toEqual(taken.rows);
+    expect(await scriptOf(database.url)).toEqual(script);
+    await database.asAdmin('DROP TABLE t CASCADE');
+    await putBack(source, taken, { schema: { mode: 'REPLACE', script } });
+    expect(await contents(database.adminUrl, taken.tables)).toEqual(before);
+    expect(await scriptOf(database.url)).toEqual(script);
   });
 
   it('is set to read only: it can be read, and a restore is refused before anything', async () => {
