@@ -104,6 +104,39 @@ describe('a restore by an owner who is no superuser', () => {
     await expect(database.execute('INSERT INTO item VALUES (3, -1)')).rejects.toThrow('not negative');
   });
 
+  it('lets rows pass again that a NOT VALID check of a parent or partitioned table had let pass', async () => {
+    await database.execute(
+      'CREATE TABLE p (id int, n int) PARTITION BY RANGE (id)',
+      'CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)',
+      'CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id)',
+      'CREATE TABLE p2a PARTITION OF p2 FOR VALUES FROM (10) TO (15)',
+      'CREATE TABLE parent (n int)',
+      'CREATE TABLE child (CONSTRAINT own CHECK (n < 1000)) INHERITS (parent)',
+      'CREATE TABLE both_have () INHERITS (parent)',
+      'INSERT INTO p VALUES (1, -1), (11, -2)',
+      'INSERT INTO parent VALUES (-3)',
+      'INSERT INTO child VALUES (-4)',
+      'INSERT INTO both_have VALUES (-5)',
+      'ALTER TABLE p ADD CONSTRAINT later CHECK (n > 0) NOT VALID',
+      'ALTER TABLE both_have ADD CONSTRAINT later CHECK (n > 0) NOT VALID',
+      'ALTER TABLE parent ADD CONSTRAINT later CHECK (n > 0) NOT VALID',
+      `COMMENT ON CONSTRAINT later ON p IS 'one day'`,
+    );
+    const taken = await take(source);
+    const rows = await contents(database.adminUrl, taken.tables);
+    const constraints = () =>
+      database.query(
+        `SELECT conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), conislocal::text, coninhcount::text,
+                obj_description(oid, 'pg_constraint')
+           FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2`,
+      );
+    const before = await constraints();
+    await database.execute('DELETE FROM p', 'DELETE FROM parent');
+    await putBack(source, taken);
+    expect(await contents(database.adminUrl, taken.tables)).toEqual(rows);
+    expect(await constraints()).toEqual(before);
+  });
+
   it('lets rows pass again that a NOT VALID key to a table outside had let pass', async () => {
     await database.execute(
       'CREATE TABLE parent (id int PRIMARY KEY)',
