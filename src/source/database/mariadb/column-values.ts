@@ -8,6 +8,8 @@ export interface LiveColumn extends Column {
   readonly baseType: string;
   /** Of text; null for everything else. */
   readonly charset: string | null;
+  /** Of AUTO_INCREMENT. */
+  readonly counting: boolean;
 }
 
 /**

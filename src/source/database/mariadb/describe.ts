@@ -200,16 +200,16 @@ export async function readColumns(
   );
   const columns = new Map<string, LiveColumn[]>();
   for (const [table, name, type, baseType, nullable, fallback, extra, expression, charset] of rows) {
+    const counting = /auto_increment/i.test(extra ?? '');
     append(columns, table ?? '', {
       name: name ?? '',
       type: type ?? '',
       baseType: (baseType ?? '').toLowerCase(),
       nullable: nullable === 'YES',
-      hasDefault:
-        /auto_increment/i.test(extra ?? '') ||
-        (fallback !== null && fallback !== undefined && fallback !== 'NULL'),
+      hasDefault: counting || (fallback !== null && fallback !== undefined && fallback !== 'NULL'),
       generated: (expression ?? '') !== '',
       charset: charset ?? null,
+      counting,
     });
   }
   return columns;

@@ -72,13 +72,17 @@ export async function loadRows(
 function loadStatement({ into, columns }: Load): string {
   const fields: string[] = [];
   const assignments: string[] = [];
+  const anyTagged = columns.some((column) => formOf(column) === 'TAGGED');
   for (const [n, column] of columns.entries()) {
     const name = quoteName(column.name);
+    const variable = `@holdfast_${n}`;
     if (formOf(column) !== 'TAGGED') {
-      fields.push(name);
+      // With a SET that does not name it, the server takes a 0 in a counting column for a missing value.
+      const viaSet = anyTagged && column.counting;
+      fields.push(viaSet ? variable : name);
+      if (viaSet) assignments.push(`${name} = ${variable}`);
       continue;
     }
-    const variable = `@holdfast_${n}`;
     const charset = column.charset ?? 'utf8mb4';
     fields.push(variable);
     assignments.push(

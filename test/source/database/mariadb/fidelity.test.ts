@@ -177,6 +177,17 @@ line\` INT, PRIMARY KEY (\`select\`))`,
     expect(characters.map(({ t }) => t)).toEqual(everyCharacter());
   });
 
+  it('keep a 0 in a counting column beside text of any character set', async () => {
+    await database.execute(
+      "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+      'CREATE TABLE from_zero (id INT AUTO_INCREMENT PRIMARY KEY, t TEXT CHARACTER SET utf16)',
+      "INSERT INTO from_zero VALUES (0, 'nought'), (3, 'three')",
+    );
+    const source = openMariadb(database.url);
+    await putBack(source, await take(source, ['from_zero']));
+    expect(await database.query('SELECT id FROM from_zero ORDER BY id')).toEqual([['0'], ['3']]);
+  });
+
   it('names what is carried in another way than one would expect', async () => {
     const { leftOut } = await openMariadb(database.url).describe(new AbortController().signal);
     expect(leftOut.map(({ name }) => name).sort()).toEqual(['aria (consistency)', 'versioned (history)']);
