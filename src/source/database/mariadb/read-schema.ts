@@ -4,7 +4,7 @@ import { createTableSql, splitCreateTable } from './create-statement.ts';
 import { isOwnName, quoteName, quoteText } from './names.ts';
 import { serverErrorNumber } from './refusal.ts';
 import type { MariadbSession, TextRow } from './session.ts';
-import { plainTriggerSql } from './trigger-statement.ts';
+import { unqualifiedTriggerSql } from './trigger-statement.ts';
 
 /** A privilege is lacking, or the server hides that the thing is there. */
 const DENIED = [1044, 1142, 1143, 1227, 1305, 1370, 1539];
@@ -102,7 +102,7 @@ async function triggersOf(
     if (name === null || isOwnName(name) || tables?.has(table ?? '') === false) continue;
     // Trigger, sql_mode, statement, character_set_client, collation_connection
     const row = await showCreate(reading, 'TRIGGER', name);
-    const sql = plainTriggerSql(row[2] ?? '', name, table ?? '');
+    const sql = unqualifiedTriggerSql(row[2] ?? '', name, table ?? '');
     statements.push(...inItsSettings(reading, `TRIGGER ${name}`, sql, row[1], row[3], row[4]));
   }
   return statements;
