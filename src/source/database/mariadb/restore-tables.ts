@@ -32,8 +32,10 @@ export interface Neighbour {
 export interface RestoreTables {
   readonly planned: readonly PlannedTable[];
   readonly neighbours: readonly Neighbour[];
-  /** Statements that run before the tables are made: sequences. */
+  /** Statements that run before the tables are made: sequences that are missing. */
   readonly prelude: readonly SchemaStatement[];
+  /** Statements that make sequences again which are there, but otherwise than the script has them. */
+  readonly sequences: readonly SchemaStatement[];
   /** Statements that run after the swap, apart from foreign keys: routines, views, triggers, events. */
   readonly epilogue: readonly SchemaStatement[];
 }
@@ -76,10 +78,13 @@ export function planTables(
   );
   const others = ['TABLE', 'INDEX', 'FOREIGN KEY'];
   const isOther = ({ object }: SchemaStatement) => !others.some((kind) => object.startsWith(`${kind} `));
+  const made = script.before.filter(isOther);
+  const found = new Map(live.before.map(({ object, sql }) => [object, sql]));
   return {
     planned,
     neighbours: neighboursOf(planned, foreignKeysOf(live), standing, byName(live.after, 'INDEX')),
-    prelude: request.schema === undefined ? [] : script.before.filter(isOther),
+    prelude: request.schema === undefined ? [] : made.filter(({ object }) => !found.has(object)),
+    sequences: made.filter(({ object, sql }) => found.has(object) && found.get(object) !== sql),
     epilogue:
       request.schema === undefined ? triggers : withoutTriggersOf(stays, script.after).filter(isOther),
   };

@@ -62,14 +62,12 @@ export class MariadbRestore implements DatabaseRestore {
   }
 
   async clear(signal: AbortSignal): Promise<void> {
-    const { names, tables, sequences } = this.#ground;
+    const { names, tables } = this.#ground;
     await this.#telling(async () => {
       this.#began = true;
       await createJournal(this.#worker, names, signal);
       await probe(this.#worker, names, tables.epilogue, signal);
       for (const { object, sql } of tables.prelude) {
-        const name = object.slice('SEQUENCE '.length);
-        if (sequences.includes(name)) continue;
         const drop = dropOf(object);
         if (drop !== undefined) await note(this.#worker, names, [{ kind: 'UNDO', sql: drop }], signal);
         await this.#worker.execute(sql, signal);
@@ -226,7 +224,13 @@ export class MariadbRestore implements DatabaseRestore {
   async #setSequences(states: readonly SequenceState[], signal: AbortSignal): Promise<Step[]> {
     const { names, tables, sequences } = this.#ground;
     const made = tables.prelude.map(({ object }) => object);
-    const steps: Step[] = [];
+    const steps = tables.sequences.map(
+      ({ object, sql }): Step => ({
+        kind: 'AFTER',
+        sql: sql.replace(/^CREATE /, 'CREATE OR REPLACE '),
+        object,
+      }),
+    );
     for (const state of states) {
       const table = tables.planned.find(({ name }) => name === state.name);
       if (table !== undefined) {

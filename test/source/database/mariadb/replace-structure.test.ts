@@ -176,4 +176,17 @@ describe.skipIf(serverUrl === null)('putting an old structure back over one that
       await other.dispose();
     }
   });
+
+  it('puts back how a sequence counts, and where it stood', async () => {
+    await database.execute(
+      'CREATE SEQUENCE numbers START WITH 5 INCREMENT BY 5 NOCACHE',
+      'DO NEXTVAL(numbers)',
+    );
+    taken = await take(source, ['customer']);
+    const [before] = await database.query('SHOW CREATE SEQUENCE numbers');
+    await database.execute('ALTER SEQUENCE numbers INCREMENT BY 1 MAXVALUE 99', 'DO NEXTVAL(numbers)');
+    await replace();
+    expect(await database.query('SHOW CREATE SEQUENCE numbers')).toEqual([before]);
+    expect(await database.query('SELECT NEXTVAL(numbers), NEXTVAL(numbers)')).toEqual([['10', '15']]);
+  });
 });
