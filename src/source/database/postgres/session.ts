@@ -1,15 +1,13 @@
 /** One connection to PostgreSQL: pinned settings, cancellable statements, COPY both ways, a sure end. */
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { abortError, HoldfastError, throwIfAborted } from '../../../errors.ts';
+import { abortError, throwIfAborted } from '../../../errors.ts';
 import { clientConfig, mayFallBackToPlain, type PostgresAddress, tlsOptions } from './address.ts';
 import { CopyOut } from './copy-out.ts';
 import { feedCopy } from './feed-copy.ts';
-import { PINNED_SETTINGS } from './pinned-settings.ts';
+import { type Identity, pinSession } from './pin-session.ts';
 import { connectRefusal } from './refusal.ts';
 
-/** The oldest major version whose catalog is understood. */
-const OLDEST_VERSION = 13;
 /** How long to wait for the server to end a session of ours, milliseconds. */
 const END_TIMEOUT_MS = 5_000;
 const END_POLL_MS = 20;
@@ -19,14 +17,6 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number;
   /** How long a statement waits for a lock unless told otherwise, milliseconds. */
   readonly lockTimeoutMs: number;
-}
-
-interface Identity {
-  pid: number;
-  backendStart: string;
-  versionNumber: number;
-  version: string;
-  database: string;
 }
 
 /** An open connection. Not for concurrent statements. */
@@ -80,7 +70,7 @@ export class PostgresSession {
       }
     }
     try {
-      await session.#pin(signal);
+      session.#identity = await pinSession(session, options.lockTimeoutMs, signal);
     } catch (error) {
       await session.end();
       throwIfAborted(signal);
@@ -112,39 +102,6 @@ export class PostgresSession {
       signal.removeEventListener('abort', onAbort);
     }
     return session;
-  }
-
-  async #pin(signal: AbortSignal): Promise<void> {
-    const settings = { ...PINNED_SETTINGS, lock_timeout: String(this.#options.lockTimeoutMs) };
-    // Joined with pg_settings, since not every version knows every setting, and not every user may set each.
-    await this.query(
-      `SELECT pg_catalog.set_config(s.name, v.value, false)
-         FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS v(name, value)
-         JOIN pg_catalog.pg_settings s ON s.name = v.name
-        WHERE s.context <> 'superuser'
-           OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)`,
-      [Object.keys(settings), Object.values(settings)],
-      signal,
-    );
-    const [identity] = await this.query<Identity>(
-      `SELECT pg_catalog.pg_backend_pid() AS pid, a.backend_start::text AS "backendStart",
-              pg_catalog.current_setting('server_version_num')::int4 AS "versionNumber",
-              pg_catalog.current_setting('server_version') AS version,
-              pg_catalog.current_database()::text AS database
-         FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()`,
-      [],
-      signal,
-    );
-    if (identity === undefined)
-      throw new HoldfastError('SOURCE_UNREACHABLE', 'PostgreSQL does not show this session.');
-    this.#identity = identity;
-    if (identity.versionNumber < OLDEST_VERSION * 10_000) {
-      throw new HoldfastError(
-        'SOURCE_UNREACHABLE',
-        `PostgreSQL ${identity.version} is too old; ${OLDEST_VERSION} is the oldest that is supported.`,
-        { hint: 'Upgrade the server.' },
-      );
-    }
   }
 
   /** The server process behind this connection. */

@@ -52,7 +52,11 @@ for (const mode of ['CREATE', 'REPLACE'] satisfies SchemaChange['mode'][]) {
     const before = everythingIn(path);
     const half = mode === 'CREATE' ? 'before' : 'after';
     const script = { ...taken.schema, [half]: [...taken.schema[half], { object: 'TABLE t', sql }] };
-    await expect(putWholeBack(openSqlite(path), { ...taken, schema: script }, { mode })).rejects.toThrow();
+    await expect(
+      putWholeBack(openSqlite(path), { ...taken, schema: script }, { mode }),
+    ).rejects.toMatchObject({
+      code: expect.stringMatching(/^(?:INVALID_MANIFEST|SCHEMA_MISMATCH)$/),
+    });
     expect(everythingIn(path)).toEqual(before);
     expect(existsSync(outside)).toBe(false);
   });

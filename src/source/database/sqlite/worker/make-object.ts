@@ -12,12 +12,14 @@ const MOST_STRINGS = 100;
 /**
  * Makes an object that is not there. sqlite_schema holds the same words afterwards.
  *
- * @throws HoldfastError SCHEMA_MISMATCH naming it when SQLite refuses
+ * @throws HoldfastError SCHEMA_MISMATCH naming it when SQLite refuses, INVALID_MANIFEST when it is several statements
  */
 export function makeObject(db: Connection, object: SchemaObject): void {
   try {
     runTolerantly(db, object);
   } catch (error) {
+    // So better-sqlite3 refuses text that goes on behind its first statement.
+    if (error instanceof RangeError) throw notOne(object, error);
     if (!isRefusal(error)) throw error;
     const what = `${object.type} ${JSON.stringify(object.name)}`;
     const unique = /UNIQUE constraint failed/.test(error.message);
@@ -28,6 +30,14 @@ export function makeObject(db: Connection, object: SchemaObject): void {
       cause: error,
     });
   }
+}
+
+function notOne({ type, name }: SchemaObject, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'INVALID_MANIFEST',
+    `The schema of the bundle makes the ${type} ${JSON.stringify(name)} by more than one statement, which no backup does.`,
+    { hint: 'The bundle was edited, and nothing was changed. Restore another backup.', cause },
+  );
 }
 
 /** The tables that hold the content of a virtual table are made apart, so only its entry is missing. */

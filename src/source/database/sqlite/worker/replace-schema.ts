@@ -22,7 +22,7 @@ export class SchemaReplacement {
    * Call before the transaction begins: some settings of a new file are taken only then.
    *
    * @param restored - tables whose rows will be loaded
-   * @throws HoldfastError SCHEMA_MISMATCH for statements that are none of a schema
+   * @throws HoldfastError INVALID_MANIFEST for statements that are none of a schema
    */
   constructor(db: Connection, { mode, script }: SchemaChange, restored: readonly string[]) {
     this.#db = db;

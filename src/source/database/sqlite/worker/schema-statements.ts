@@ -33,7 +33,7 @@ const WRITABLE = /^PRAGMA writable_schema = (?:ON|OFF)$/;
 const VIRTUAL_TABLE =
   /^INSERT INTO sqlite_schema \(type, name, tbl_name, rootpage, sql\) VALUES \('table', '(?:[^']|'')*', '(?:[^']|'')*', 0, '((?:[^']|'')*)'\)$/;
 
-/** @throws HoldfastError SCHEMA_MISMATCH naming the statement that is none of a SQLite schema */
+/** @throws HoldfastError INVALID_MANIFEST naming the statement that is none of a SQLite schema */
 export function parseSchema({ before, after }: SchemaScript): ParsedSchema {
   const fileSettings: Setting[] = [];
   const headerValues: Setting[] = [];
@@ -105,7 +105,7 @@ function nameAfter(tokens: readonly Token[]): Token | undefined {
 
 function notOurs(object: string): HoldfastError {
   return new HoldfastError(
-    'SCHEMA_MISMATCH',
+    'INVALID_MANIFEST',
     `The schema of the bundle holds a statement that no schema of SQLite has: ${JSON.stringify(object)}.`,
     { hint: 'Nothing was changed. Restore the rows alone, into a database that has the tables.' },
   );
