@@ -76,6 +76,14 @@ describe('a restore into an empty database', () => {
     },
   );
 
+  it.skipIf(!existsSync(data))(
+    'brings Chinook back (run when ../shared/data is beside the repository)',
+    async () => {
+      await loadScript(from.url, `${data}chinook-postgres.sql`, /^(\\|DROP DATABASE|CREATE DATABASE)/);
+      await restoreWhole();
+    },
+  );
+
   it('can be read back before it is decided, also where row security is forced', async () => {
     await from.execute(
       'CREATE TABLE secret (id int PRIMARY KEY)',
