@@ -35,13 +35,14 @@ export async function loadRows(
   signal: AbortSignal,
 ): Promise<number> {
   const sql = loadStatement(load);
-  const [setting] = await session.query('SELECT @@GLOBAL.local_infile', signal);
+  const [setting] = await session.query('SELECT @@GLOBAL.local_infile, @@max_allowed_packet', signal);
   const takesFiles = setting?.[0] === '1';
+  const packetBytes = Number(setting?.[1]);
   const batches = toLoadText(rows, {
     table: load.label,
     columns: load.columns.map((column) => ({ name: column.name, form: formOf(column) })),
     cleared: load.cleared,
-    batchBytes: takesFiles ? BATCH_BYTES : INSERT_BYTES,
+    batchBytes: takesFiles ? BATCH_BYTES : Math.min(INSERT_BYTES, Math.floor(packetBytes / 4)),
   });
   let loaded = 0;
   let next = batches.next();
@@ -54,7 +55,7 @@ export async function loadRows(
       next.catch(() => undefined);
       const effect = takesFiles
         ? await session.loadFile(sql, batch.text, signal)
-        : await session.execute(insertSql(load.into, load.columns, batch.text), signal);
+        : await session.execute(insertOf(load, batch.text, packetBytes), signal);
       const expected = Math.min(batch.withoutLabel, MOST_WARNINGS);
       if (effect.warnings !== expected || effect.affectedRows !== batch.rows) {
         throw await refusedRow(session, load.label, loaded, signal);
@@ -66,6 +67,19 @@ export async function loadRows(
     batches.return(undefined).catch(() => undefined);
   }
   return loaded;
+}
+
+/** The server ends the connection when it is sent more than it takes, and may do so before it says why. */
+function insertOf({ label, into, columns }: Load, text: Buffer, packetBytes: number): string {
+  const sql = insertSql(into, columns, text);
+  if (Buffer.byteLength(sql) < packetBytes) return sql;
+  throw new HoldfastError(
+    'INVALID_INPUT',
+    `A row of table ${label} is bigger than the MariaDB server takes in a statement.`,
+    {
+      hint: 'Raise max_allowed_packet of the server beyond twice the biggest value, or set local_infile = 1 there.',
+    },
+  );
 }
 
 /** With LOCAL the server makes warnings of errors and goes on: they are looked for after each batch. */

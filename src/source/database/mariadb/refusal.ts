@@ -98,8 +98,6 @@ export function connectRefusal(error: unknown, user: string, database: string): 
 /** The error for a statement that failed on an open connection. */
 export function statementRefusal(error: unknown, context: RefusalContext = {}): unknown {
   if (error instanceof HoldfastError) return error;
-  // The server ends the connection as well, but that is not the reason.
-  if (error instanceof SqlError && error.errno === TOO_BIG) return tooBig(error, context);
   if (isConnectionLoss(error)) {
     return new HoldfastError('SOURCE_UNREACHABLE', 'The connection to the MariaDB server was lost.', {
       hint: 'Check that the server is running and the network is stable, then try again.',
@@ -108,16 +106,6 @@ export function statementRefusal(error: unknown, context: RefusalContext = {}): 
   }
   if (!(error instanceof SqlError)) return error;
   return new HoldfastError(...refusalOf(error, context));
-}
-
-const TOO_BIG = 1153;
-
-function tooBig(cause: SqlError, { table }: RefusalContext): HoldfastError {
-  const what = table === undefined ? 'A statement' : `A row of table ${table}`;
-  return new HoldfastError('INVALID_INPUT', `${what} is bigger than the MariaDB server takes.`, {
-    hint: 'Raise max_allowed_packet of the server beyond twice the biggest value, or set local_infile = 1 there.',
-    cause,
-  });
 }
 
 type Refusal = [code: HoldfastError['code'], message: string, details: { hint: string; cause: unknown }];
