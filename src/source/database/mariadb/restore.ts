@@ -1,38 +1,24 @@
 /** Replaces tables: new ones are filled beside the old, then one RENAME puts all of them in their places. */
 import { HoldfastError } from '../../../errors.ts';
-import type {
-  DatabaseRestore,
-  DatabaseRestoreRequest,
-  RestoreTicket,
-  SequenceState,
-  TableToRestore,
-} from '../../source.ts';
+import type { DatabaseRestore, RestoreTicket, SequenceState, TableToRestore } from '../../source.ts';
 import type { LiveColumn } from './column-values.ts';
 import { renameCreateTable } from './create-statement.ts';
 import { readColumns } from './describe.ts';
 import { exportRows } from './export-rows.ts';
-import { checkKey, type KeyCheck, tryKey } from './foreign-key-check.ts';
+import { checkKey, tryKey } from './foreign-key-check.ts';
 import { guardTable } from './guards.ts';
 import { createJournal, finishSwap, holdName, note, type Step, takeBack } from './journal.ts';
 import { loadRows } from './load-rows.ts';
-import { quoteName, type RestoreNames, tableKey, tableLabel } from './names.ts';
+import { quoteName, tableKey, tableLabel } from './names.ts';
 import { serverIdentity } from './outcome.ts';
 import { probe } from './probe.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';
-import { dropOf, type PlannedTable, type RestoreTables } from './restore-tables.ts';
+import { dropOf, type PlannedTable } from './restore-tables.ts';
 import { restartSequence, setCounter } from './sequences.ts';
 import type { MariadbSession } from './session.ts';
+import { keyChecks, type RestoreGround, stepsAfterSwap, swapStatement } from './swap.ts';
 
 const NEVER = new AbortController().signal;
-
-/** What {@link beginRestore} found out. */
-export interface RestoreGround {
-  readonly request: DatabaseRestoreRequest;
-  readonly names: RestoreNames;
-  readonly tables: RestoreTables;
-  /** Sequence objects that are there. */
-  readonly sequences: readonly string[];
-}
 
 /** Made by `beginRestore`, with the tables to be replaced locked by `locker`. */
 export class MariadbRestore implements DatabaseRestore {
@@ -108,9 +94,9 @@ export class MariadbRestore implements DatabaseRestore {
     }
     await this.#telling(async () => {
       const steps = await this.#setSequences(sequences, signal);
-      for (const check of this.#keyChecks(false)) await checkKey(this.#worker, check, signal);
-      for (const check of this.#keyChecks(true)) await tryKey(this.#worker, names, check, signal);
-      await note(this.#worker, names, [...this.#afterSwap(), ...steps], signal);
+      for (const check of keyChecks(this.#ground, false)) await checkKey(this.#worker, check, signal);
+      for (const check of keyChecks(this.#ground, true)) await tryKey(this.#worker, names, check, signal);
+      await note(this.#worker, names, [...stepsAfterSwap(this.#ground), ...steps], signal);
     });
   }
 
@@ -144,9 +130,9 @@ export class MariadbRestore implements DatabaseRestore {
         await guardTable(this.#worker, names, names.fresh(n), 2 * n + 1, NEVER);
       for (const { name, n } of tables.neighbours) await guardTable(this.#worker, names, name, 2 * n, NEVER);
       // Tables that stay were not locked: their keys are looked at again now that nobody can write.
-      for (const check of this.#keyChecks(true)) await checkKey(this.#worker, check, NEVER);
+      for (const check of keyChecks(this.#ground, true)) await checkKey(this.#worker, check, NEVER);
       this.#swapTried = true;
-      await this.#worker.execute(this.#swapStatement(), NEVER);
+      await this.#worker.execute(swapStatement(this.#ground), NEVER);
       this.#warnings = await finishSwap(this.#worker, names, NEVER);
     } catch (error) {
       if (this.#worker.lost || isConnectionLoss(error)) {
@@ -244,66 +230,6 @@ export class MariadbRestore implements DatabaseRestore {
       }
     }
     return steps;
-  }
-
-  #keyChecks(neighboursOnly: boolean): KeyCheck[] {
-    const { names, tables } = this.#ground;
-    const fresh = new Map(tables.planned.map(({ name, n }) => [name, quoteName(names.fresh(n))]));
-    const within = tables.planned.flatMap(({ name, foreignKeys }) =>
-      foreignKeys.map((key): KeyCheck => {
-        const parent = key.schema === null ? fresh.get(key.table) : undefined;
-        const outside = `${key.schema === null ? '' : `${quoteName(key.schema)}.`}${quoteName(key.table)}`;
-        return { key, label: name, child: fresh.get(name) ?? '', parent: parent ?? outside };
-      }),
-    );
-    const from = tables.neighbours.flatMap(({ name, foreignKeys }) =>
-      foreignKeys.map(
-        (key): KeyCheck => ({ key, label: name, child: quoteName(name), parent: fresh.get(key.table) ?? '' }),
-      ),
-    );
-    const inner = new Set(fresh.values());
-    return [...within.filter(({ parent }) => !neighboursOnly || !inner.has(parent)), ...from];
-  }
-
-  #afterSwap(): Step[] {
-    const { request, tables } = this.#ground;
-    const after = (sql: string, object?: string): Step => ({
-      kind: 'AFTER',
-      sql,
-      ...(object === undefined ? {} : { object }),
-    });
-    const replacing = request.schema?.mode !== 'CREATE';
-    return [
-      // A foreign key follows a table that is renamed: those of tables that stay now point to the old ones.
-      ...tables.neighbours.flatMap(({ name, foreignKeys }) =>
-        foreignKeys.map((key) =>
-          after(`ALTER TABLE ${quoteName(name)} DROP FOREIGN KEY ${quoteName(key.name)}`),
-        ),
-      ),
-      // Adding a key back would give an index that the server made for it another name. Asked for by its old name it
-      // is an ordinary one, and stays; where it is that already, the server says so, which is no error of a step.
-      ...tables.neighbours.flatMap(({ name, indexes }) =>
-        indexes.map((index) => after(`ALTER TABLE ${quoteName(name)} ${index}`)),
-      ),
-      ...[...tables.planned, ...tables.neighbours].flatMap(({ name, foreignKeys }) =>
-        foreignKeys.map((key) =>
-          after(`ALTER TABLE ${quoteName(name)} ADD ${key.sql}`, `FOREIGN KEY ${key.name} of table ${name}`),
-        ),
-      ),
-      ...tables.epilogue.flatMap(({ object, sql }) => {
-        const drop = replacing ? dropOf(object) : undefined;
-        return [...(drop === undefined ? [] : [after(drop)]), after(sql, object)];
-      }),
-    ];
-  }
-
-  #swapStatement(): string {
-    const { names, tables } = this.#ground;
-    const moves = tables.planned.flatMap(({ name, n, exists }) => [
-      ...(exists ? [`${quoteName(name)} TO ${quoteName(names.old(n))}`] : []),
-      `${quoteName(names.fresh(n))} TO ${quoteName(name)}`,
-    ]);
-    return `RENAME TABLE ${[...moves, `${quoteName(names.journal)} TO ${quoteName(names.swapped)}`].join(', ')}`;
   }
 
   async #telling<T>(work: () => Promise<T>, table?: string): Promise<T> {

@@ -5,6 +5,7 @@ import { type Connection, createConnection, SqlError } from 'mariadb';
 import { abortError, HoldfastError, throwIfAborted } from '../../../errors.ts';
 import { type MariadbAddress, tlsOptions } from './address.ts';
 import { connectRefusal } from './refusal.ts';
+import { limits, PINNED } from './session-settings.ts';
 
 /** How long to wait for the server to end a session of ours, milliseconds. */
 const END_TIMEOUT_MS = 5_000;
@@ -27,12 +28,6 @@ export interface Effect {
 
 /** A row as text. */
 export type TextRow = readonly (string | null)[];
-
-/**
- * Names and values mean the same in every session: strict, zero dates and zero ids allowed, double quotes for text,
- * backslashes escape, times in UTC, names shown whole.
- */
-const SQL_MODE = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES';
 
 /** An open connection. Not for concurrent statements. */
 export class MariadbSession {
@@ -145,34 +140,13 @@ export class MariadbSession {
         },
       );
     }
-    await this.#setLimits(seconds, isMariadb, signal);
+    for (const sql of limits(seconds, isMariadb)) await this.execute(sql, signal);
     await this.repin(signal);
-  }
-
-  async #setLimits(seconds: number, isMariadb: boolean, signal: AbortSignal): Promise<void> {
-    await this.execute(
-      `SET SESSION lock_wait_timeout = ${seconds}, innodb_lock_wait_timeout = ${seconds},
-           net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 31536000, sql_notes = 1,
-           ${
-             isMariadb
-               ? 'max_statement_time = 0, idle_transaction_timeout = 0'
-               : 'information_schema_stats_expiry = 0, max_execution_time = 0'
-           }`,
-      signal,
-    );
-    // An error about rows of a table's past would stand in the way of its indexes.
-    if (isMariadb) await this.execute('SET SESSION system_versioning_alter_history = KEEP', signal);
   }
 
   /** Sets what statements of a schema may have changed back to what every statement of ours relies on. */
   async repin(signal: AbortSignal): Promise<void> {
-    await this.execute(
-      `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 1,
-           sql_quote_show_create = 1`,
-      signal,
-    );
-    await this.execute('SET NAMES utf8mb4', signal);
-    await this.execute('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', signal);
+    for (const sql of PINNED) await this.execute(sql, signal);
   }
 
   /** Of the connection, as the server counts them. */
