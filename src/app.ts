@@ -17,9 +17,6 @@ import { HoldfastError } from './errors.ts';
 import { RecordEventHub } from './events/record-event-hub.ts';
 import { processIdentity } from './process-identity.ts';
 import { createServer } from './server/http.ts';
-import { openMariadb } from './source/database/mariadb/mariadb.ts';
-import { openPostgres } from './source/database/postgres/postgres.ts';
-import { openSqlite } from './source/database/sqlite/sqlite.ts';
 import { openFileTrees } from './source/files/file-trees.ts';
 import type { Database } from './source/source.ts';
 import { openFilesystemStorage } from './storage/filesystem.ts';
@@ -140,14 +137,15 @@ async function startParts(
   return { url: config.publicUrl ?? address.url, firstApiKey: owner?.apiKey, stop };
 }
 
-function openDatabase(settings: DatabaseSettings): Database {
+/** Takes the code of a kind into memory when the first source of that kind is used. */
+async function openDatabase(settings: DatabaseSettings): Promise<Database> {
   switch (settings.kind) {
     case 'SQLITE':
-      return openSqlite(settings.path);
+      return (await import('./source/database/sqlite/sqlite.ts')).openSqlite(settings.path);
     case 'POSTGRESQL':
-      return openPostgres(settings.url);
+      return (await import('./source/database/postgres/postgres.ts')).openPostgres(settings.url);
     case 'MARIADB':
-      return openMariadb(settings.url);
+      return (await import('./source/database/mariadb/mariadb.ts')).openMariadb(settings.url);
   }
 }
 

@@ -8,5 +8,5 @@ import type { EngineParts } from './parts.ts';
  */
 export async function openDatabase(parts: EngineParts, settings: DatabaseSettings): Promise<Database> {
   if (settings.kind === 'SQLITE') await parts.trees.check(settings.path, 'FILE');
-  return parts.openDatabase(settings);
+  return await parts.openDatabase(settings);
 }

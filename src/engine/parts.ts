@@ -37,7 +37,8 @@ export interface EngineParts {
   readonly bundles: BundleFormat;
   readonly events: RecordEventPublisher;
   readonly trees: FileTrees;
-  openDatabase(settings: DatabaseSettings): Database;
+  /** Connects to nothing yet. @throws HoldfastError INVALID_INPUT for an address that cannot be one */
+  openDatabase(settings: DatabaseSettings): Promise<Database>;
   /** Opens a file of this host for random access, by path. */
   openLocalFile(path: string): Promise<RandomAccess>;
   readonly directories: EngineDirectories;

@@ -150,7 +150,7 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
 async function checkDatabase(parts: EngineParts, database: DatabaseSettings | null): Promise<void> {
   if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
   // Opening connects to nothing; it refuses an address that cannot be one.
-  if (database !== null && database.kind !== 'SQLITE') parts.openDatabase(database);
+  if (database !== null && database.kind !== 'SQLITE') await parts.openDatabase(database);
 }
 
 async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {

@@ -93,8 +93,8 @@ describe('recovery', () => {
     await dieAt('after commit');
     const unreachable = (parts: EngineParts): Partial<EngineParts> => ({
       identity: { ...server('first'), isDead: (owner) => parts.identity.isDead(owner) },
-      openDatabase: (settings) => ({
-        ...parts.openDatabase(settings),
+      openDatabase: async (settings) => ({
+        ...(await parts.openDatabase(settings)),
         outcome: () => Promise.reject(new HoldfastError('SOURCE_UNREACHABLE', 'Nobody listens.')),
       }),
     });

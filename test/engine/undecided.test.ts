@@ -180,8 +180,8 @@ describe('a restore into SQLite', () => {
     withPoints(
       {
         ...parts,
-        openDatabase(settings: DatabaseSettings) {
-          const database = parts.openDatabase(settings);
+        async openDatabase(settings: DatabaseSettings) {
+          const database = await parts.openDatabase(settings);
           return {
             ...database,
             async outcome(ticket, signal) {
@@ -314,7 +314,10 @@ describe('a restore into SQLite', () => {
       at = () => undefined;
       // Would say COMMITTED, were it asked.
       const lying = (parts: EngineParts): Partial<EngineParts> => ({
-        openDatabase: (settings) => ({ ...parts.openDatabase(settings), outcome: async () => 'COMMITTED' }),
+        openDatabase: async (settings) => ({
+          ...(await parts.openDatabase(settings)),
+          outcome: async () => 'COMMITTED',
+        }),
         identity: { owner: 'this-host/1/next', isDead: () => true },
       });
       await withEngine(async (holdfast) => {

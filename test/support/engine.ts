@@ -115,7 +115,7 @@ export class TestEngine {
         roots: [join(home, 'root')],
         forbidden: [join(home, 'data'), join(home, 'bundles')],
       }),
-      openDatabase: (settings) =>
+      openDatabase: async (settings) =>
         settings.kind === 'SQLITE'
           ? openSqlite(settings.path)
           : settings.kind === 'MARIADB'

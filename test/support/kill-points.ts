@@ -24,7 +24,7 @@ export function withPoints(parts: EngineParts, at: AtPoint): Partial<EngineParts
     storage: storageWithPoints(parts.storage, at),
     trees: treesWithPoints(parts.trees, at),
     bundles: bundlesWithPoints(parts.bundles, at),
-    openDatabase: (settings) => databaseWithPoints(parts.openDatabase(settings), at),
+    openDatabase: async (settings) => databaseWithPoints(await parts.openDatabase(settings), at),
   };
 }
 
