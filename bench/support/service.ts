@@ -176,7 +176,7 @@ export class Service {
   }
 }
 
-/** What `npm start` gives to Node, so that the service is measured as users start it. */
+/** What `npm start` gives to Node, so that the service is measured as users start it; `npm run bench` has built it. */
 async function startArguments(): Promise<string[]> {
   const text = await readFile(join(REPOSITORY, 'package.json'), 'utf8');
   // Our own package.json.

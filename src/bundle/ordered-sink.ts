@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import { abortError } from '../errors.ts';
 
 /** Steps that may wait; each holds a block at most, packed and unpacked. */
-const MOST_STEPS = 5;
+const MOST_STEPS = 4;
 
 /** Writes what steps give it, one step after the other. After a failure every call fails the same way. */
 export class OrderedSink {

@@ -17,9 +17,9 @@ import type { Compression } from './manifest.ts';
 import { DEFLATED, STORED, ZSTANDARD } from './zip-methods.ts';
 
 /** Blocks are cut to this size: big enough that what a block cannot refer to costs under 1 % of size. */
-export const BLOCK_BYTES = 1024 * 1024;
+export const BLOCK_BYTES = 256 * 1024;
 /** What zlib hands out at a time: enough for a block of rows, be it hexadecimal. */
-const OUTPUT_BYTES = 640 * 1024;
+const OUTPUT_BYTES = 128 * 1024;
 /** Ends a deflate stream: a last block, empty. */
 const DEFLATE_END = Buffer.from([0x03, 0x00]);
 /** On rows level 3 costs up to five times as much for a few percent. */
