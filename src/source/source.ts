@@ -145,8 +145,8 @@ export interface TableToRestore extends TableName {
  * How a restore makes the structure before it loads rows.
  *
  * CREATE: the target is empty, the script runs as it is; {@link DatabaseRestore.rollback} empties it again.
- * REPLACE: what the script makes is dropped where it stands and made again; what the script does not know stays
- * untouched, foreign keys and views of unknown tables to replaced ones included (put back as they were).
+ * REPLACE: what the script makes is dropped where it stands and made again; a table whose rows are not in the request
+ * stays as it stands, and is made, empty, where it is missing. What the script does not know stays untouched, foreign keys and views of unknown tables to replaced ones included (put back as they were).
  * SCHEMA_MISMATCH, naming the object and before anything is changed for good, when that cannot be.
  */
 export interface SchemaChange {
