@@ -41,7 +41,9 @@ test('sizes and offsets on both sides of 4 GiB are read as they were written', (
       const read = { ...parsed.entry, end: 0 };
       if (!deferred) return;
       expect(descriptorMatches(descriptor(written), read)).toBe(true);
-      expect(descriptorMatches(descriptor({ ...written, size: bytes + 1 }), read)).toBe(false);
+      expect(descriptorMatches(descriptor({ ...written, size: bytes === 0 ? 1 : bytes - 1 }), read)).toBe(
+        false,
+      );
       expect(localExtraBytes(localHeader(written), read)).toBe(0);
     }),
   );
