@@ -35,5 +35,6 @@ export function collectBuffers(): () => void {
     if (users > 0) return;
     clearInterval(timer);
     timer = undefined;
+    most = GARBAGE_BYTES;
   };
 }

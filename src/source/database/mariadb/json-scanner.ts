@@ -1,15 +1,6 @@
 /** Turns JSON values into fields of LOAD DATA text, byte by byte. */
 
-/** Thrown by the scanner for bytes that are no row line; the caller adds table and row. */
-export class MalformedRow extends Error {}
-
-/** Where the scanner stands in its input and output. Shared by the functions that advance it. */
-export interface Cursor {
-  readonly input: Buffer;
-  at: number;
-  output: Buffer;
-  length: number;
-}
+import { type Cursor, MalformedRow, putNull, readCodePoint, reserve } from '../row-text/cursor.ts';
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
@@ -50,15 +41,6 @@ for (const [n, digit] of [...'0123456789abcdef'].entries()) {
   DIGITS[digit.toUpperCase().charCodeAt(0)] = n;
 }
 
-/** Makes room for `bytes` more bytes of output. */
-export function reserve(cursor: Cursor, bytes: number): void {
-  const needed = cursor.length + bytes;
-  if (needed <= cursor.output.length) return;
-  const larger = Buffer.allocUnsafe(Math.max(needed, cursor.output.length * 2));
-  cursor.output.copy(larger, 0, 0, cursor.length);
-  cursor.output = larger;
-}
-
 /** Appends one byte of a value, escaped where that is needed. Room for two bytes must be there. */
 export function putByte(cursor: Cursor, byte: number): void {
   const letter = LETTERS[byte] ?? 0;
@@ -69,14 +51,6 @@ export function putByte(cursor: Cursor, byte: number): void {
   }
   cursor.output[cursor.length] = BACKSLASH;
   cursor.output[cursor.length + 1] = letter;
-  cursor.length += 2;
-}
-
-/** Appends NULL. */
-export function putNull(cursor: Cursor): void {
-  reserve(cursor, 2);
-  cursor.output[cursor.length] = BACKSLASH;
-  cursor.output[cursor.length + 1] = 0x4e;
   cursor.length += 2;
 }
 
@@ -153,17 +127,6 @@ export function copyLiteral(cursor: Cursor): void {
   }
 }
 
-/** Passes over a string; the cursor stands behind its opening quote. */
-export function skipString(cursor: Cursor): void {
-  const { input } = cursor;
-  while (cursor.at < input.length) {
-    const byte = input[cursor.at];
-    cursor.at += byte === BACKSLASH ? 2 : 1;
-    if (byte === QUOTE) return;
-  }
-  throw new MalformedRow('a string does not end');
-}
-
 function isPartOfLiteral(byte: number): boolean {
   const letter = byte | 0x20;
   return (
@@ -188,28 +151,12 @@ function copyEscape(cursor: Cursor): void {
   putByte(cursor, byte);
 }
 
-/** `\uXXXX`, with its other half where it is a surrogate; the cursor stands behind the `u`. */
+/** `\uXXXX`; the cursor stands behind the `u`. */
 function copyCodePoint(cursor: Cursor): void {
-  let code = hex4(cursor);
-  if (code >= 0xd800 && code <= 0xdfff) {
-    const high = code;
-    const escaped = cursor.input[cursor.at] === BACKSLASH && cursor.input[cursor.at + 1] === 0x75;
-    if (high > 0xdbff || !escaped) throw new MalformedRow('half a surrogate pair stands in a string');
-    cursor.at += 2;
-    const low = hex4(cursor);
-    if (low < 0xdc00 || low > 0xdfff) throw new MalformedRow('half a surrogate pair stands in a string');
-    code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-  }
+  const code = readCodePoint(cursor);
   if (code < 0x80) {
     putByte(cursor, code);
     return;
   }
   cursor.length += cursor.output.write(String.fromCodePoint(code), cursor.length, 'utf8');
-}
-
-function hex4(cursor: Cursor): number {
-  const digits = cursor.input.toString('latin1', cursor.at, cursor.at + 4);
-  if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new MalformedRow('a \\u escape is incomplete');
-  cursor.at += 4;
-  return Number.parseInt(digits, 16);
 }

@@ -2,26 +2,13 @@
  * Turns row lines into the text that LOAD DATA takes, byte by byte: nothing is parsed into JavaScript values, so
  * every digit and every byte survives. Tabs end fields, line feeds end rows, backslashes escape, `\N` is NULL.
  */
-import { HoldfastError } from '../../../errors.ts';
+import { type Cursor, expectByte, reserve, startsWith } from '../row-text/cursor.ts';
+import { RowTextScanner } from '../row-text/row-text-scanner.ts';
 import type { ValueForm } from './column-values.ts';
-import {
-  type Cursor,
-  copyHex,
-  copyLiteral,
-  copyString,
-  MalformedRow,
-  putByte,
-  putNull,
-  reserve,
-  skipString,
-} from './json-scanner.ts';
+import { copyHex, copyLiteral, copyString, putByte } from './json-scanner.ts';
 
 const LINE_END = 0x0a;
-const TAB = 0x09;
 const QUOTE = 0x22;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const TEXT_TAG = 0x54;
 const HEX_TAG = 0x58;
@@ -58,7 +45,7 @@ export async function* toLoadText(
   rows: AsyncIterable<Buffer>,
   options: LoadTextOptions,
 ): AsyncGenerator<Batch> {
-  const scanner = new RowScanner(options);
+  const scanner = new LoadScanner(options);
   let pending: Buffer[] = [];
   let texts: Buffer[] = [];
   let bytes = 0;
@@ -87,29 +74,17 @@ export async function* toLoadText(
   if (scanner.row > 0) yield take();
 }
 
-class RowScanner {
-  readonly #options: LoadTextOptions;
-  /** `"name":` of each column as the export writes it. */
-  readonly #keys: readonly Buffer[];
-  readonly #cleared: readonly boolean[];
-  readonly #index: ReadonlyMap<string, number>;
-  /** Where each column's text begins and ends in the output; -1 while a row has not shown it. */
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
+class LoadScanner extends RowTextScanner {
+  readonly #forms: readonly ValueForm[];
   /** Rows of batches before this one. */
   #before = 0;
   /** Rows of this batch. */
   row = 0;
   withoutLabel = 0;
 
-  constructor(options: LoadTextOptions) {
-    const { columns } = options;
-    this.#options = options;
-    this.#keys = columns.map(({ name }) => Buffer.from(`${JSON.stringify(name)}:`));
-    this.#cleared = columns.map(({ name }) => options.cleared.has(name));
-    this.#index = new Map(columns.map(({ name }, n) => [name, n]));
-    this.#starts = new Int32Array(columns.length);
-    this.#ends = new Int32Array(columns.length);
+  constructor({ table, columns, cleared }: LoadTextOptions) {
+    super({ table, columns: columns.map(({ name }) => name), cleared });
+    this.#forms = columns.map(({ form }) => form);
   }
 
   beginBatch(): void {
@@ -118,93 +93,24 @@ class RowScanner {
     this.withoutLabel = 0;
   }
 
+  protected get rowNumber(): number {
+    return this.#before + this.row;
+  }
+
   /** Converts whole lines. */
   convert(input: Buffer): Buffer {
     const cursor: Cursor = { input, at: 0, output: Buffer.allocUnsafe(input.length + 64), length: 0 };
-    try {
+    this.telling(() => {
       while (cursor.at < input.length) {
         this.row += 1;
-        this.#convertRow(cursor);
+        this.convertRow(cursor);
       }
-    } catch (error) {
-      if (!(error instanceof MalformedRow)) throw error;
-      throw new HoldfastError(
-        'INVALID_CHECKSUM',
-        `Row ${this.#before + this.row} of table ${this.#options.table} is not a valid row: ${error.message}.`,
-        { hint: 'The bundle was damaged or edited; restore another backup.', cause: error },
-      );
-    }
+    });
     return cursor.output.subarray(0, cursor.length);
   }
 
-  #convertRow(cursor: Cursor): void {
-    const begin = cursor.length;
-    const count = this.#keys.length;
-    this.#starts.fill(-1);
-    skipSpace(cursor);
-    expect(cursor, OPEN, 'it does not begin with {');
-    let inOrder = true;
-    skipSpace(cursor);
-    if (cursor.input[cursor.at] === CLOSE) {
-      cursor.at += 1;
-    } else {
-      for (let n = 0; ; n += 1) {
-        const column = this.#readKey(cursor, n);
-        if (column !== n) inOrder = false;
-        this.#copyValue(cursor, column);
-        skipSpace(cursor);
-        const next = cursor.input[cursor.at];
-        cursor.at += 1;
-        if (next === CLOSE) break;
-        if (next !== COMMA) throw new MalformedRow('a comma or } is missing');
-      }
-    }
-    skipSpace(cursor);
-    expect(cursor, LINE_END, 'something follows the object');
-    for (let n = 0; n < count; n += 1) {
-      if (this.#starts[n] === -1) throw this.#mismatch(`lacks "${this.#options.columns[n]?.name}"`);
-    }
-    if (!inOrder) this.#arrange(cursor, begin);
-    reserve(cursor, 1);
-    // The tab behind the last column becomes the end of the line; a row without columns has no tab.
-    if (count > 0) cursor.length -= 1;
-    cursor.output[cursor.length] = LINE_END;
-    cursor.length += 1;
-  }
-
-  /** Reads a key and its colon; returns the column. */
-  #readKey(cursor: Cursor, expected: number): number {
-    const key = this.#keys[expected];
-    if (key !== undefined && startsWith(cursor.input, cursor.at, key)) {
-      cursor.at += key.length;
-      return this.#once(expected);
-    }
-    skipSpace(cursor);
-    const start = cursor.at;
-    expect(cursor, QUOTE, 'a key is missing');
-    skipString(cursor);
-    let name: unknown;
-    try {
-      name = JSON.parse(cursor.input.toString('utf8', start, cursor.at));
-    } catch {
-      throw new MalformedRow('a key is malformed');
-    }
-    skipSpace(cursor);
-    expect(cursor, COLON, 'a colon is missing');
-    const column = typeof name === 'string' ? this.#index.get(name) : undefined;
-    if (column === undefined) throw this.#mismatch(`holds "${String(name)}", which is none of its columns`);
-    return this.#once(column);
-  }
-
-  #once(column: number): number {
-    if (this.#starts[column] !== -1) throw new MalformedRow('a key stands twice');
-    return column;
-  }
-
-  #copyValue(cursor: Cursor, column: number): void {
-    skipSpace(cursor);
-    const start = cursor.length;
-    const form = this.#options.columns[column]?.form ?? 'TEXT';
+  protected writeValue(cursor: Cursor, column: number, cleared: boolean): void {
+    const form = this.#forms[column] ?? 'TEXT';
     const first = cursor.input[cursor.at] ?? 0;
     if (first === QUOTE) {
       cursor.at += 1;
@@ -218,8 +124,8 @@ class RowScanner {
       cursor.at += HEX_KEY.length;
       this.#tag(cursor, HEX_TAG);
       copyString(cursor);
-      expect(cursor, CLOSE, 'a value is malformed');
-    } else if (form === 'ENUM' && first === 0x30 && this.#cleared[column] !== true) {
+      expectByte(cursor, CLOSE, 'a value is malformed');
+    } else if (form === 'ENUM' && first === 0x30 && !cleared) {
       cursor.at += 1;
       reserve(cursor, NO_LABEL.length);
       cursor.length += NO_LABEL.copy(cursor.output, cursor.length);
@@ -227,64 +133,10 @@ class RowScanner {
     } else {
       copyLiteral(cursor);
     }
-    if (this.#cleared[column] === true) {
-      cursor.length = start;
-      putNull(cursor);
-    }
-    this.#starts[column] = start;
-    this.#ends[column] = cursor.length;
-    reserve(cursor, 1);
-    cursor.output[cursor.length] = TAB;
-    cursor.length += 1;
   }
 
   #tag(cursor: Cursor, tag: number): void {
     reserve(cursor, 2);
     putByte(cursor, tag);
   }
-
-  /** Puts the values of a row whose keys came in another order into the order of the columns. */
-  #arrange(cursor: Cursor, begin: number): void {
-    const copy = Buffer.from(cursor.output.subarray(begin, cursor.length));
-    let length = begin;
-    for (let n = 0; n < this.#starts.length; n += 1) {
-      // The byte behind each value is its tab.
-      length += copy.copy(
-        cursor.output,
-        length,
-        (this.#starts[n] ?? 0) - begin,
-        (this.#ends[n] ?? 0) - begin + 1,
-      );
-    }
-  }
-
-  #mismatch(what: string): HoldfastError {
-    return new HoldfastError(
-      'SCHEMA_MISMATCH',
-      `Row ${this.#before + this.row} of table ${this.#options.table} ${what}.`,
-      {
-        hint: 'The rows do not have the columns that the manifest names; restore another backup.',
-      },
-    );
-  }
-}
-
-function expect(cursor: Cursor, byte: number, problem: string): void {
-  if (cursor.input[cursor.at] !== byte) throw new MalformedRow(problem);
-  cursor.at += 1;
-}
-
-function skipSpace(cursor: Cursor): void {
-  for (;;) {
-    const byte = cursor.input[cursor.at];
-    if (byte !== 0x20 && byte !== TAB && byte !== 0x0d) return;
-    cursor.at += 1;
-  }
-}
-
-function startsWith(input: Buffer, at: number, expected: Buffer): boolean {
-  for (let n = 0; n < expected.length; n += 1) {
-    if (input[at + n] !== expected[n]) return false;
-  }
-  return true;
 }

@@ -1,15 +1,6 @@
 /** Turns the inside of a JSON string into COPY text, byte by byte. */
 
-/** Thrown by the scanner for bytes that are no row line; the caller adds table and row. */
-export class MalformedRow extends Error {}
-
-/** Where the scanner stands in its input and output. Shared by the functions that advance it. */
-export interface Cursor {
-  readonly input: Buffer;
-  at: number;
-  output: Buffer;
-  length: number;
-}
+import { type Cursor, MalformedRow, readCodePoint, reserve } from '../row-text/cursor.ts';
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
@@ -28,15 +19,6 @@ for (const [letter, byte] of [
   ['t', 0x09],
 ] as const) {
   ESCAPES[letter.charCodeAt(0)] = byte;
-}
-
-/** Makes room for `bytes` more bytes of output. */
-export function reserve(cursor: Cursor, bytes: number): void {
-  const needed = cursor.length + bytes;
-  if (needed <= cursor.output.length) return;
-  const larger = Buffer.allocUnsafe(Math.max(needed, cursor.output.length * 2));
-  cursor.output.copy(larger, 0, 0, cursor.length);
-  cursor.output = larger;
 }
 
 /**
@@ -101,29 +83,13 @@ export function putByte(cursor: Cursor, byte: number): void {
   cursor.length += 2;
 }
 
-/** `\uXXXX`, with its other half where it is a surrogate; the cursor stands behind the `u`. */
+/** `\uXXXX`; the cursor stands behind the `u`. */
 function copyCodePoint(cursor: Cursor): void {
-  let code = hex4(cursor);
+  const code = readCodePoint(cursor);
   if (code === 0) throw new MalformedRow('a NUL character, which PostgreSQL cannot hold, stands in a string');
-  if (code >= 0xd800 && code <= 0xdfff) {
-    const high = code;
-    const escaped = cursor.input[cursor.at] === BACKSLASH && cursor.input[cursor.at + 1] === 0x75;
-    if (high > 0xdbff || !escaped) throw new MalformedRow('half a surrogate pair stands in a string');
-    cursor.at += 2;
-    const low = hex4(cursor);
-    if (low < 0xdc00 || low > 0xdfff) throw new MalformedRow('half a surrogate pair stands in a string');
-    code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-  }
   if (code < 0x80) {
     putByte(cursor, code);
     return;
   }
   cursor.length += cursor.output.write(String.fromCodePoint(code), cursor.length, 'utf8');
-}
-
-function hex4(cursor: Cursor): number {
-  const digits = cursor.input.toString('latin1', cursor.at, cursor.at + 4);
-  if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new MalformedRow('a \\u escape is incomplete');
-  cursor.at += 4;
-  return Number.parseInt(digits, 16);
 }

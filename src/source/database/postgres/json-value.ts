@@ -1,32 +1,13 @@
 /** Turns JSON values other than strings into COPY text, byte by byte. */
-import { type Cursor, MalformedRow, putByte, reserve } from './json-string.ts';
+import { type Cursor, MalformedRow, putNull, reserve, skipString } from '../row-text/cursor.ts';
+import { putByte } from './json-string.ts';
 
 const LINE_END = 0x0a;
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
-
-/** Passes over a string; the cursor stands behind its opening quote. */
-export function skipString(cursor: Cursor): void {
-  const { input } = cursor;
-  while (cursor.at < input.length) {
-    const byte = input[cursor.at];
-    cursor.at += byte === BACKSLASH ? 2 : 1;
-    if (byte === QUOTE) return;
-  }
-  throw new MalformedRow('a string does not end');
-}
-
-/** Appends COPY's NULL. */
-export function putNull(cursor: Cursor): void {
-  reserve(cursor, 2);
-  cursor.output[cursor.length] = BACKSLASH;
-  cursor.output[cursor.length + 1] = 0x4e;
-  cursor.length += 2;
-}
 
 /** Copies a number, true, false or null. What the number is worth is for the database to judge. */
 export function copyLiteral(cursor: Cursor): void {

@@ -3,7 +3,7 @@
  * order of the columns, no spaces, no nested values, no `\u` escapes. Whatever differs is left to the careful
  * scanner of copy-text.ts, row by row, which also tells what is wrong.
  */
-import type { Cursor } from './json-string.ts';
+import type { Cursor } from '../row-text/cursor.ts';
 
 const TAB = 0x09;
 const LINE_END = 0x0a;
