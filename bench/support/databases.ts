@@ -1,5 +1,5 @@
 /** Makes the databases that are measured. */
-import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type Connection, createConnection } from 'mariadb';
@@ -122,12 +122,7 @@ async function makePostgres(scratch: Scratch, megabytes: number, bin?: string): 
 }
 
 async function makeMariadb(scratch: Scratch, megabytes: number): Promise<SampleDatabase | undefined> {
-  // A server that starts removes the temporary files of every other one that shares its directory.
-  const temporary = join(scratch.directory, 'mariadb-temporary');
-  await mkdir(temporary);
-  // The server runs as another user when the bench runs as root.
-  await chmod(temporary, 0o777);
-  const server = await startMariadb([...MARIADB_SETTINGS, `--tmpdir=${temporary}`]);
+  const server = await startMariadb(MARIADB_SETTINGS);
   if (server === undefined) return undefined;
   scratch.atEnd(() => server.stop());
   const { hostname: host, port } = new URL(server.url);

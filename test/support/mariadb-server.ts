@@ -7,7 +7,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -62,11 +62,16 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
   const installer = findProgram('mariadb-install-db');
   if (program === undefined || installer === undefined) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-mariadb-'));
+  // A server that starts deletes every temporary table of its temporary directory, and so those of the others that
+  // run in it: they then fail with "Error on delete", or crash.
+  const temporary = join(directory, 'tmp');
+  await mkdir(temporary);
   const asRoot = process.getuid?.() === 0;
   if (asRoot) {
     // The server runs as another user when the tests run as root.
     const { stdout } = await run('id', ['-u', 'mysql']);
     await chown(directory, Number(stdout), -1);
+    await chown(temporary, Number(stdout), -1);
   }
   const data = join(directory, 'data');
   const user = asRoot ? ['--user=mysql'] : [];
@@ -74,6 +79,7 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
     '--no-defaults',
     ...user,
     `--datadir=${data}`,
+    `--tmpdir=${temporary}`,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
     NO_AIO,
@@ -95,6 +101,7 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Ma
         '--no-defaults',
         ...user,
         `--datadir=${data}`,
+        `--tmpdir=${temporary}`,
         `--socket=${join(directory, 's')}`,
         `--port=${port}`,
         '--bind-address=127.0.0.1',
