@@ -5,6 +5,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { bundleFormat } from './bundle/bundle-format.ts';
+import { seededSigner } from './bundle/seal/signer.ts';
 import type { DatabaseSettings } from './catalog/catalog.ts';
 import { authenticateApiKey, createOwnerKey, ensureOwner } from './catalog/identity.ts';
 import { deriveKey, loadInstanceKey } from './catalog/instance-key.ts';
@@ -50,7 +51,7 @@ export async function startApp(config: Config): Promise<App> {
   try {
     const opened = await openCatalog({ file: catalogFile, secrets: createSecrets(instanceKey) });
     stops.push(() => opened.close());
-    return await startParts(config, directories, opened, deriveKey(instanceKey, 'signed links'), stops, stop);
+    return await startParts(config, directories, opened, instanceKey, stops, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -85,7 +86,7 @@ async function startParts(
   config: Config,
   directories: EngineDirectories,
   { catalog, prisma }: OpenCatalog,
-  linkKey: Buffer,
+  instanceKey: Buffer,
   stops: (() => Promise<void>)[],
   stop: () => Promise<void>,
 ): Promise<App> {
@@ -95,6 +96,7 @@ async function startParts(
     catalog,
     storage: openFilesystemStorage(config.storageDirectory),
     bundles: bundleFormat,
+    signer: seededSigner(deriveKey(instanceKey, 'manifest signature')),
     events,
     trees: openFileTrees({
       roots: config.roots,
@@ -124,7 +126,7 @@ async function startParts(
     identity: { authenticateApiKey: (key) => authenticateApiKey(prisma, key) },
     events,
     log,
-    linkKey,
+    linkKey: deriveKey(instanceKey, 'signed links'),
     checks: {
       catalog: async () => void (await prisma.workspace.count()),
       storage: () => access(config.storageDirectory, constants.W_OK),

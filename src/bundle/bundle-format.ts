@@ -18,7 +18,7 @@ export function createBundleFormat(options: BundleFormatOptions = {}): BundleFor
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   return {
     createWriter: (writer) => createBundleWriter(writer, { limits, partBytes }),
-    openReader: (file, signal, own) => openBundleReader(file, signal, { ...limits, ...own }),
+    openReader: (file, signal, own) => openBundleReader(file, signal, { ...limits, ...own?.limits }),
   };
 }
 

@@ -105,6 +105,8 @@ async function* hashed(
 
 class ZipBundleReader implements BundleReader {
   readonly manifest: Manifest;
+  readonly signature = { state: 'UNSIGNED' } as const;
+  readonly locked = false;
   readonly #file: RandomAccess;
   readonly #directory: ZipDirectory;
   readonly #checked: CheckedEntries;
@@ -164,7 +166,7 @@ class ZipBundleReader implements BundleReader {
     signal: AbortSignal,
     onDamage?: OnDamage,
   ): Promise<ContentReport> {
-    const report = { entries: 0, rows: 0, bytes: 0, files: 0 };
+    const report = { contentChecked: true, entries: 0, rows: 0, bytes: 0, files: 0 };
     const tell: OnBundleProgress = (progress) => {
       report.rows += progress.rows ?? 0;
       report.bytes += progress.bytes ?? 0;

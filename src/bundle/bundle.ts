@@ -14,6 +14,7 @@ import type {
   ManifestSchema,
   ManifestTable,
 } from './manifest.ts';
+import type { ManifestSignature, ManifestSigner, Sealing, Unlocking } from './sealing.ts';
 
 /** The areas of a bundle that hold file trees. */
 export type TreeArea = 'files' | 'config';
@@ -114,6 +115,10 @@ export interface BundleWriterOptions {
   readonly spoolDirectory: string;
   /** DEFLATE_1 unless given. */
   readonly compression?: Compression;
+  /** NONE unless given. */
+  readonly sealing?: Sealing;
+  /** Without one the manifest is not signed. */
+  readonly signer?: ManifestSigner;
 }
 
 /** Bounds that keep a hostile bundle from filling memory or disk. Bytes unless said otherwise. */
@@ -131,6 +136,8 @@ export interface BundleLimits {
 
 /** What a content check found. */
 export interface ContentReport {
+  /** False when the bundle is sealed and was not unlocked: then only what needs no key was checked. */
+  readonly contentChecked: boolean;
   readonly entries: number;
   readonly rows: number;
   readonly bytes: number;
@@ -142,10 +149,15 @@ export interface ContentReport {
  * entries.ndjson; every read checks CRC, size, SHA-256 and counts of what it reads, while it reads it.
  *
  * Errors: FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST (no bundle, truncated, malformed), UNSAFE_PATH
- * (a name that leaves its tree), INVALID_CHECKSUM (content differs; names the entry), CANCELED.
+ * (a name that leaves its tree), INVALID_CHECKSUM (content differs; names the entry), INVALID_SIGNATURE (the
+ * manifest is not what was signed), DECRYPTION_FAILED (what it was to be unlocked with does not fit, or a reader
+ * that is `locked` is asked for content), CANCELED.
  */
 export interface BundleReader {
   readonly manifest: Manifest;
+  readonly signature: ManifestSignature;
+  /** The bundle is sealed and nothing was given that opens it: only the manifest can be read. */
+  readonly locked: boolean;
   /** entries.ndjson, streamed, in the order written. */
   entries(signal: AbortSignal): AsyncIterable<EntryRecord>;
   /**
@@ -177,8 +189,14 @@ export interface BundleReader {
   close(): Promise<void>;
 }
 
+/** How a reader is made. */
+export interface BundleReaderOptions {
+  readonly limits?: Partial<BundleLimits>;
+  readonly unlock?: Unlocking | undefined;
+}
+
 /** Makes writers and readers; the engine receives it from app.ts. */
 export interface BundleFormat {
   createWriter(options: BundleWriterOptions): BundleWriter;
-  openReader(file: RandomAccess, signal: AbortSignal, limits?: Partial<BundleLimits>): Promise<BundleReader>;
+  openReader(file: RandomAccess, signal: AbortSignal, options?: BundleReaderOptions): Promise<BundleReader>;
 }

@@ -13,7 +13,10 @@ export type Role = 'VIEWER' | 'OPERATOR' | 'ADMIN' | 'OWNER';
 export type RecordKind = 'CREATE' | 'RESTORE' | 'VERIFY' | 'ROTATE' | 'IMPORT';
 export type RecordStatus = 'QUEUED' | 'RUNNING' | 'CANCELING' | 'CANCELED' | 'SUCCEEDED' | 'FAILED';
 export type Trigger = 'MANUAL' | 'SCHEDULE' | 'PRE_RESTORE';
-export type Verdict = 'PASSED' | 'FAILED';
+/** UNPROVEN: nothing wrong was found, but the content could not be looked at, since its key is not held. */
+export type Verdict = 'PASSED' | 'FAILED' | 'UNPROVEN';
+/** How deep a verification looks; each level includes those before it. */
+export type VerifyLevel = 'CHECKSUM' | 'CONTENT' | 'RESTORE';
 export type PhaseStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED';
 
 /** The steps records are made of; docs/operations.md says which kind goes through which. */
@@ -154,6 +157,14 @@ export type DatabaseSettings =
   | { readonly kind: 'POSTGRESQL'; readonly url: string }
   | { readonly kind: 'MARIADB'; readonly url: string };
 
+/** Where drills of a source may make databases. Drills of SQLite use a temporary file and need neither. */
+export interface DrillSettings {
+  /** Connection string of a scratch server of the source's kind; null when there is none. */
+  readonly url: string | null;
+  /** Whether databases may be made on the source's own server. */
+  readonly onOwnServer: boolean;
+}
+
 /** What a source is made of. */
 export interface SourceDefinition {
   readonly name: string;
@@ -163,6 +174,8 @@ export interface SourceDefinition {
   readonly trees: readonly FileTree[];
   readonly configTrees: readonly FileTree[];
   readonly envFile: EnvFile | null;
+  /** Neither unless given. */
+  readonly drill?: DrillSettings;
 }
 
 /** A source as the engine sees it. */
@@ -199,6 +212,58 @@ export type NewBackup = Omit<
   BackupRow,
   'id' | 'pinned' | 'missing' | 'deletingAt' | 'lastVerifiedAt' | 'lastVerdict' | 'lastVerifyMessage'
 >;
+
+/** A table as a verification found it. */
+export type CertifiedTable = {
+  schema: string | null;
+  name: string;
+  rows: number;
+  /** Content digest, 32 hex digits; null where the rows were not digested. */
+  digest: string | null;
+};
+
+/** What one verification of a backup found, and what it took. */
+export type CertificateRow = {
+  id: string;
+  backupId: string;
+  recordId: string | null;
+  level: VerifyLevel;
+  verdict: Verdict;
+  startedAt: Date;
+  finishedAt: Date;
+  /** Of a drill: from the bundle to the committed rows and files; null without one. */
+  restoreSeconds: number | null;
+  entries: bigint;
+  rows: bigint;
+  bytes: bigint;
+  files: bigint;
+  /** One sentence for people. */
+  message: string;
+  tables: CertifiedTable[];
+};
+
+/** A key that bundles of mode KEY are sealed with; in clear here and nowhere else. */
+export interface EncryptionKeyRow {
+  readonly id: string;
+  readonly workspaceId: string;
+  /** 32 bytes. */
+  readonly key: Buffer;
+  readonly createdAt: Date;
+  /** Since when it seals no more; null for the one that seals. */
+  readonly retiredAt: Date | null;
+}
+
+/** The signing key of another instance whose bundles are trusted in a workspace. */
+export type TrustedSignerRow = {
+  id: string;
+  workspaceId: string;
+  /** SHA-256 of the raw public key, hexadecimal. */
+  fingerprint: string;
+  /** The raw public key, base64. */
+  publicKey: string;
+  name: string;
+  createdAt: Date;
+};
 
 /** The holder of a source's lock. */
 export type LockRow = {
@@ -255,7 +320,8 @@ export interface BackupRepository {
   summaries(workspaceId: string, sourceId: string | null): Promise<readonly BackupSummary[]>;
   setPinned(workspaceId: string, id: string, pinned: boolean): Promise<BackupRow | undefined>;
   setMissing(id: string, missing: boolean): Promise<void>;
-  setVerification(id: string, at: Date, verdict: Verdict, message: string | null): Promise<void>;
+  /** Adds a certificate and makes it the backup's last verification, in one transaction. NOT_FOUND without it. */
+  certify(certificate: Omit<CertificateRow, 'id'>): Promise<CertificateRow>;
   /** Marks a backup before its file is removed. */
   markDeleting(id: string, at: Date): Promise<void>;
   /** Backups whose deletion was begun and not finished, of every workspace. */
@@ -325,6 +391,30 @@ export interface UploadRepository {
   expired(now: Date): Promise<readonly UploadRow[]>;
 }
 
+export interface EncryptionKeyRepository {
+  /** The key that seals now; made on first use. */
+  active(workspaceId: string): Promise<EncryptionKeyRow>;
+  find(workspaceId: string, id: string): Promise<EncryptionKeyRow | undefined>;
+  /** Retires the active key and makes the next. Bundles of the old one stay readable. */
+  rotate(workspaceId: string, at: Date): Promise<EncryptionKeyRow>;
+  /** Oldest first. */
+  all(workspaceId: string): Promise<readonly EncryptionKeyRow[]>;
+  /** Takes a key of a recovery kit, retired; does nothing when it is there already. */
+  adopt(workspaceId: string, key: Pick<EncryptionKeyRow, 'id' | 'key' | 'createdAt'>): Promise<void>;
+}
+
+export interface TrustedSignerRepository {
+  find(workspaceId: string, fingerprint: string): Promise<TrustedSignerRow | undefined>;
+  /** Does nothing but rename it when it is trusted already. */
+  add(
+    workspaceId: string,
+    signer: Pick<TrustedSignerRow, 'fingerprint' | 'publicKey' | 'name'>,
+  ): Promise<TrustedSignerRow>;
+  /** False when there was nothing to remove. */
+  remove(workspaceId: string, id: string): Promise<boolean>;
+  all(workspaceId: string): Promise<readonly TrustedSignerRow[]>;
+}
+
 /** Everything the engine writes to the catalog. */
 export interface Catalog {
   readonly sources: SourceRepository;
@@ -332,6 +422,8 @@ export interface Catalog {
   readonly records: RecordRepository;
   readonly locks: LockRepository;
   readonly uploads: UploadRepository;
+  readonly encryptionKeys: EncryptionKeyRepository;
+  readonly trustedSigners: TrustedSignerRepository;
 }
 
 /** The kind of a source's database, for a typed `switch`. */

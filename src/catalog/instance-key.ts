@@ -12,7 +12,7 @@ import { HoldfastError, systemErrorCode } from '../errors.ts';
 const KEY_BYTES = 32;
 
 /** What keys are derived for. A new purpose gets a new name; names never change. */
-export type KeyPurpose = 'catalog secrets' | 'signed links';
+export type KeyPurpose = 'catalog secrets' | 'signed links' | 'manifest signature';
 
 /** Where the key comes from. */
 export interface InstanceKeyOptions {
@@ -37,17 +37,23 @@ function decodeKey(text: string): Buffer | undefined {
   return Buffer.from(trimmed, 'base64');
 }
 
+/** Where the catalog keeps what is sealed with the instance key. */
+const SEALED = [
+  { table: 'Source', where: 'databaseSecret IS NOT NULL' },
+  { table: 'EncryptionKey', where: 'true' },
+] as const;
+
 function holdsSealedSecrets(catalogFile: string): boolean {
   if (!existsSync(catalogFile)) return false;
   const database = new Database(catalogFile, { timeout: 5_000 });
   try {
-    const table = database
-      .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'Source'")
-      .get();
-    if (table === undefined) return false;
-    return (
-      database.prepare('SELECT 1 FROM Source WHERE databaseSecret IS NOT NULL LIMIT 1').get() !== undefined
-    );
+    return SEALED.some(({ table, where }) => {
+      const exists = database
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")
+        .get(table);
+      if (exists === undefined) return false;
+      return database.prepare(`SELECT 1 FROM "${table}" WHERE ${where} LIMIT 1`).get() !== undefined;
+    });
   } finally {
     database.close();
   }

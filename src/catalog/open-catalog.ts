@@ -6,9 +6,11 @@ import type { Catalog } from './catalog.ts';
 import { PrismaClient } from './generated/client.ts';
 import { type MigrationReport, migrateCatalog } from './migrate.ts';
 import { prismaBackups } from './prisma-backups.ts';
+import { prismaEncryptionKeys } from './prisma-encryption-keys.ts';
 import { prismaLocks } from './prisma-locks.ts';
 import { prismaRecords } from './prisma-records.ts';
 import { prismaSources } from './prisma-sources.ts';
+import { prismaTrustedSigners } from './prisma-trusted-signers.ts';
 import { prismaUploads } from './prisma-uploads.ts';
 import type { Secrets } from './secrets.ts';
 import { catalogAdapter } from './sqlite-adapter.ts';
@@ -70,6 +72,8 @@ export async function openCatalog(options: CatalogOptions): Promise<OpenCatalog>
       records: prismaRecords(prisma),
       locks: prismaLocks(prisma),
       uploads: prismaUploads(prisma),
+      encryptionKeys: prismaEncryptionKeys(prisma, options.secrets),
+      trustedSigners: prismaTrustedSigners(prisma),
     },
     prisma,
     migrations,

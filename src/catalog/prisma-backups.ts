@@ -4,7 +4,7 @@ import type { BackupRepository } from './catalog.ts';
 import type { PrismaClient } from './generated/client.ts';
 import { isUniqueViolation } from './prisma-errors.ts';
 import { requireInWorkspace } from './references.ts';
-import { toBackupRow, toJson } from './rows.ts';
+import { toBackupRow, toCertificateRow, toJson } from './rows.ts';
 
 /** The backups of the catalog. */
 export function prismaBackups(prisma: PrismaClient): BackupRepository {
@@ -65,11 +65,24 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
       await prisma.backup.updateMany({ where: { id }, data: { missing } });
     },
 
-    async setVerification(id, at, verdict, message) {
-      await prisma.backup.updateMany({
-        where: { id },
-        data: { lastVerifiedAt: at, lastVerdict: verdict, lastVerifyMessage: message },
+    async certify(certificate) {
+      const { backupId, finishedAt, verdict, message } = certificate;
+      const row = await prisma.$transaction(async (tx) => {
+        const { count } = await tx.backup.updateMany({
+          where: { id: backupId },
+          data: {
+            lastVerifiedAt: finishedAt,
+            lastVerdict: verdict,
+            lastVerifyMessage: verdict === 'PASSED' ? null : message,
+          },
+        });
+        if (count === 0)
+          throw new HoldfastError('NOT_FOUND', 'The backup was deleted while it was verified.');
+        return await tx.certificate.create({
+          data: { ...certificate, tables: toJson(certificate.tables) },
+        });
       });
+      return toCertificateRow(row);
     },
 
     async markDeleting(id, at) {

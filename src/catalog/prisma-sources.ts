@@ -11,6 +11,10 @@ function placeOfUrl(id: string): SecretPlace {
   return { table: 'Source', id, field: 'databaseSecret' };
 }
 
+function placeOfDrillUrl(id: string): SecretPlace {
+  return { table: 'Source', id, field: 'drillSecret' };
+}
+
 /** What of a database may be shown: never a user, a password or an option. */
 function databaseLabel(database: DatabaseSettings | null): string | null {
   if (database === null) return null;
@@ -48,10 +52,21 @@ function toSourceRow(row: Source, secrets: Secrets): SourceRow {
     trees: parseList<FileTree>(row.trees, 'trees'),
     configTrees: parseList<FileTree>(row.configTrees, 'configTrees'),
     envFile: row.envFilePath === null ? null : { path: row.envFilePath, restorePath: row.envRestorePath },
+    drill: {
+      url: row.drillSecret === null ? null : secrets.open(row.drillSecret, placeOfDrillUrl(row.id)),
+      onOwnServer: row.drillOnOwnServer,
+    },
   };
 }
 
-/** Everything but the sealed connection string, which needs the row's id. */
+/** The server of drills as it may be shown. */
+function drillLabel({ database, drill }: SourceDefinition): string | null {
+  if (drill === undefined || drill.url === null || database === null || database.kind === 'SQLITE')
+    return null;
+  return databaseLabel({ kind: database.kind, url: drill.url });
+}
+
+/** Everything but the sealed connection strings, which need the row's id. */
 function toColumns(definition: SourceDefinition) {
   return {
     name: definition.name,
@@ -63,12 +78,17 @@ function toColumns(definition: SourceDefinition) {
     configTrees: toJson(definition.configTrees),
     envFilePath: definition.envFile?.path ?? null,
     envRestorePath: definition.envFile?.restorePath ?? null,
+    drillLabel: drillLabel(definition),
+    drillOnOwnServer: definition.drill?.onOwnServer ?? false,
   };
 }
 
-function sealedUrl(definition: SourceDefinition, id: string, secrets: Secrets): string | null {
-  const { database } = definition;
-  return database === null || database.kind === 'SQLITE' ? null : secrets.seal(database.url, placeOfUrl(id));
+function sealedUrls({ database, drill }: SourceDefinition, id: string, secrets: Secrets) {
+  const databaseUrl = database === null || database.kind === 'SQLITE' ? null : database.url;
+  return {
+    databaseSecret: databaseUrl === null ? null : secrets.seal(databaseUrl, placeOfUrl(id)),
+    drillSecret: drill?.url ? secrets.seal(drill.url, placeOfDrillUrl(id)) : null,
+  };
 }
 
 function nameTaken(name: string, cause: unknown): HoldfastError {
@@ -91,8 +111,7 @@ export function prismaSources(prisma: PrismaClient, secrets: Secrets): SourceRep
       try {
         const row = await prisma.$transaction(async (tx) => {
           const { id } = await tx.source.create({ data: { workspaceId, ...toColumns(definition) } });
-          const databaseSecret = sealedUrl(definition, id, secrets);
-          return tx.source.update({ where: { id }, data: { databaseSecret } });
+          return tx.source.update({ where: { id }, data: sealedUrls(definition, id, secrets) });
         });
         return toSourceRow(row, secrets);
       } catch (error) {
@@ -104,7 +123,7 @@ export function prismaSources(prisma: PrismaClient, secrets: Secrets): SourceRep
       try {
         const row = await prisma.source.update({
           where: { id, workspaceId },
-          data: { ...toColumns(definition), databaseSecret: sealedUrl(definition, id, secrets) },
+          data: { ...toColumns(definition), ...sealedUrls(definition, id, secrets) },
         });
         return toSourceRow(row, secrets);
       } catch (error) {

@@ -6,6 +6,8 @@
 import type { Manifest } from '../bundle/manifest.ts';
 import type {
   BackupRow,
+  CertificateRow,
+  CertifiedTable,
   Json,
   PhaseState,
   ProgressState,
@@ -16,6 +18,7 @@ import type {
 import type {
   Prisma,
   Backup as PrismaBackup,
+  Certificate as PrismaCertificate,
   Record as PrismaRecord,
   RecordEvent,
 } from './generated/client.ts';
@@ -91,6 +94,11 @@ export function toRecordEventRow(row: RecordEvent): RecordEventRow {
 /** A backup of Prisma as a backup of the contract. */
 export function toBackupRow(row: PrismaBackup): BackupRow {
   return { ...row, manifest: parseManifest(row.manifest) };
+}
+
+/** A certificate of Prisma as a certificate of the contract. */
+export function toCertificateRow(row: PrismaCertificate): CertificateRow {
+  return { ...row, tables: parseArray<CertifiedTable>(row.tables, 'Certificate.tables') };
 }
 
 /** A value of the contract as Prisma takes it for a Json column. */

@@ -13,6 +13,7 @@ import type {
   SourceDefinition,
   SourceRow,
   UploadRow,
+  VerifyLevel,
 } from '../catalog/catalog.ts';
 import type {
   Column,
@@ -48,11 +49,29 @@ export interface Selection {
   readonly envFile: boolean;
 }
 
+/** How a backup is to be sealed. */
+export type Encryption =
+  | { readonly mode: 'NONE' }
+  /** With the key that Holdfast keeps. */
+  | { readonly mode: 'KEY' }
+  | { readonly mode: 'PASSPHRASE'; readonly passphrase: string }
+  /** `age1…` */
+  | { readonly mode: 'RECIPIENT'; readonly recipients: readonly string[] };
+
+/** What the caller opens a sealed bundle with; keys that Holdfast keeps need not be given. Never written down. */
+export interface Unlock {
+  readonly passphrase?: string | undefined;
+  /** `AGE-SECRET-KEY-1…` */
+  readonly identities?: readonly string[] | undefined;
+}
+
 export interface CreateBackupRequest {
   readonly sourceId: string;
   readonly selection: Selection;
   /** DEFLATE_1 unless given. */
   readonly compression?: Compression;
+  /** KEY unless given. */
+  readonly encryption?: Encryption;
   /** Leave out tables whose rows may not be read, with a warning; unless given they refuse the backup. */
   readonly leaveOutUnreadable?: boolean;
 }
@@ -74,6 +93,7 @@ export interface RestorePlanRequest {
   readonly selection: Selection;
   /** REFUSE unless given. */
   readonly onDrift?: OnDrift;
+  readonly unlock?: Unlock | undefined;
 }
 
 export interface RestoreBackupRequest extends RestorePlanRequest {
@@ -91,6 +111,17 @@ export interface RestoreBackupRequest extends RestorePlanRequest {
   readonly lockTimeoutMs: number;
   /** Let the env file be written over the one it was read from. */
   readonly overwriteEnvFile: boolean;
+  /**
+   * Restore a bundle that is unsigned or signed by a key nobody trusts here, and run its schema's code. For an
+   * OWNER alone; without it such a bundle is refused INVALID_SIGNATURE.
+   */
+  readonly trustUnknownSigner?: boolean;
+}
+
+export interface VerifyBackupRequest {
+  readonly backupId: string;
+  readonly level: VerifyLevel;
+  readonly unlock?: Unlock | undefined;
 }
 
 /** How a table of the bundle relates to the live one. */

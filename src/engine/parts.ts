@@ -1,5 +1,6 @@
 /** What the verbs are made of; app.ts puts it together once. */
 import type { BundleFormat } from '../bundle/bundle.ts';
+import type { ManifestSigner } from '../bundle/sealing.ts';
 import type { Catalog, DatabaseSettings } from '../catalog/catalog.ts';
 import type { RecordEventPublisher } from '../events/record-event.ts';
 import type { Database, FileTrees } from '../source/source.ts';
@@ -35,6 +36,8 @@ export interface EngineParts {
   readonly catalog: Catalog;
   readonly storage: Storage;
   readonly bundles: BundleFormat;
+  /** Signs every manifest of this instance. */
+  readonly signer: ManifestSigner;
   readonly events: RecordEventPublisher;
   readonly trees: FileTrees;
   /** Connects to nothing yet. @throws HoldfastError INVALID_INPUT for an address that cannot be one */

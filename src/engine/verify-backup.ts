@@ -50,6 +50,7 @@ export async function executeVerify(parts: EngineParts, record: RunningRecord): 
   const { backupId } = readRequest<VerifyRequest>(record.row);
   const bundle = await findBundle(parts, record.row.workspaceId, { backupId });
   const { backups } = parts.catalog;
+  const startedAt = parts.now();
   const problems: VerifyResult['problems'] = [];
   let first: HoldfastError | undefined;
   const note = (error: HoldfastError, entry: string | null): void => {
@@ -65,11 +66,25 @@ export async function executeVerify(parts: EngineParts, record: RunningRecord): 
     if (problems.length >= MAX_PROBLEMS) throw error;
   }).catch((error: unknown) => {
     note(verdict(error), null);
-    return { entries: 0, rows: 0, bytes: 0 };
+    return { entries: 0, rows: 0, bytes: 0, files: 0 };
   });
   const message = first?.message ?? `${report.entries} entries and ${report.rows} rows are what they were.`;
   const passed = first === undefined ? 'PASSED' : 'FAILED';
-  await backups.setVerification(backupId, parts.now(), passed, first?.message ?? null);
+  await backups.certify({
+    backupId,
+    recordId: record.row.id,
+    level: 'CONTENT',
+    verdict: passed,
+    startedAt,
+    finishedAt: parts.now(),
+    restoreSeconds: null,
+    entries: BigInt(report.entries),
+    rows: BigInt(report.rows),
+    bytes: BigInt(report.bytes),
+    files: BigInt(report.files),
+    message,
+    tables: [],
+  });
   record.setResult({
     kind: 'VERIFY',
     verdict: passed,

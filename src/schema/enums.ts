@@ -34,6 +34,9 @@ export const VerdictEnum = builder.enumType('Verdict', {
   values: {
     PASSED: { description: 'Everything matches its checksum, size and count.' },
     FAILED: { description: 'Something does not.' },
+    UNPROVEN: {
+      description: 'Nothing wrong was found, but the content could not be looked at: its key is not held.',
+    },
   } as const,
 });
 

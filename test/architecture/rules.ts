@@ -25,6 +25,7 @@ const CONTRACTS: readonly Place[] = [
   'src/bundle/manifest.ts',
   'src/bundle/bundle-name.ts',
   'src/bundle/content-digest.ts',
+  'src/bundle/sealing.ts',
 ];
 
 /** The face of the engine. */

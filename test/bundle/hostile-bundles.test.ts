@@ -365,7 +365,7 @@ describe('a zip that lies about its structure is refused', () => {
 
   test('more than the limits allow', async () => {
     const content = forgeBundle(honest);
-    const limited = (limits: object) => bundleFormat.openReader(asFile(content), never, limits);
+    const limited = (limits: object) => bundleFormat.openReader(asFile(content), never, { limits });
     await expect(limited({ entries: 4 })).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
     await expect(limited({ manifestBytes: 10 })).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });
     await expect(limited({ entryBytes: 10 })).rejects.toMatchObject({ code: 'INVALID_MANIFEST' });

@@ -167,7 +167,7 @@ export async function writeBundle(
 }
 
 export function openBundle(content: Buffer, limits: Partial<BundleLimits> = {}): Promise<BundleReader> {
-  return bundleFormat.openReader(asFile(content), never, limits);
+  return bundleFormat.openReader(asFile(content), never, { limits });
 }
 
 /** Opens and reads everything. */

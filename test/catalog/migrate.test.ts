@@ -58,7 +58,7 @@ test('a changed model is written as the next migration, which then applies', asy
   expect(folder).toBe(join(migrations, '29990102030405_add_label'));
   expect(await missingMigration(prisma)).toBeUndefined();
   expect(await writeMigration(prisma, 'again', new Date())).toBeUndefined();
-  expect((await migrateCatalog(file, migrations)).applied).toHaveLength(2);
+  expect((await migrateCatalog(file, migrations)).applied.at(-1)).toBe('29990102030405_add_label');
   const columns = withDatabase(file, (database) => database.pragma('table_info(Upload)'));
   expect(columns).toContainEqual(expect.objectContaining({ name: 'label' }));
 });

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NO_FINDINGS } from '../support/no-findings.ts';
 import { aBackup, aRecord, aSource, type TestCatalog, testCatalog } from './support.ts';
 
 let catalog: TestCatalog;
@@ -109,7 +110,7 @@ test('a backup lives: listed newest first, pinned, verified, missing, deleted in
   expect(await backups.setPinned(catalog.theirs, older.id, true)).toBeUndefined();
   expect(await backups.setPinned(catalog.ours, older.id, true)).toMatchObject({ pinned: true });
   const at = new Date();
-  await backups.setVerification(older.id, at, 'FAILED', 'db/a.json differs');
+  await backups.certify({ ...NO_FINDINGS, backupId: older.id, finishedAt: at, message: 'db/a.json differs' });
   await backups.setMissing(older.id, true);
   expect(await backups.find(catalog.ours, older.id)).toMatchObject({
     missing: true,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
+import { NO_FINDINGS } from '../support/no-findings.ts';
 import { addBackup, addRecord, addSource, startTestServer, type TestServer } from './support/test-server.ts';
 
 let server: TestServer;
@@ -196,12 +197,12 @@ describe('a backup', () => {
     const source = await addSource(server, 'manifest');
     const backup = await addBackup(server, { sourceId: source.id });
     await addRecord(server, { backupId: backup.id, sourceId: source.id });
-    await server.opened.catalog.backups.setVerification(
-      backup.id,
-      new Date('2026-02-01'),
-      'FAILED',
-      'one entry is damaged',
-    );
+    await server.opened.catalog.backups.certify({
+      ...NO_FINDINGS,
+      backupId: backup.id,
+      finishedAt: new Date('2026-02-01'),
+      message: 'one entry is damaged',
+    });
     const { data, errors } = await server.ask(
       `query ($id: ID!) { backup(id: $id) {
         sizeBytes checksum encrypted encryptionMode formatVersion trigger pinned missing

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
+import { seededSigner } from '../../src/bundle/seal/signer.ts';
 import type { RecordRow } from '../../src/catalog/catalog.ts';
 import { ensureOwner } from '../../src/catalog/identity.ts';
 import { type OpenCatalog, openCatalog } from '../../src/catalog/open-catalog.ts';
@@ -110,6 +111,7 @@ export class TestEngine {
       catalog: opened.catalog,
       storage: openFilesystemStorage(join(home, 'bundles')),
       bundles: bundleFormat,
+      signer: seededSigner(Buffer.alloc(32, 7)),
       events: hub,
       trees: openFileTrees({
         roots: [join(home, 'root')],

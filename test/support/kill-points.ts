@@ -81,10 +81,12 @@ function storageWithPoints(storage: Storage, at: AtPoint): Storage {
 function bundlesWithPoints(bundles: BundleFormat, at: AtPoint): BundleFormat {
   return {
     createWriter: (options) => bundles.createWriter(options),
-    async openReader(file, signal, limits) {
-      const reader = await bundles.openReader(file, signal, limits);
+    async openReader(file, signal, options) {
+      const reader = await bundles.openReader(file, signal, options);
       return {
         manifest: reader.manifest,
+        signature: reader.signature,
+        locked: reader.locked,
         entries: (entriesSignal) => reader.entries(entriesSignal),
         readTable: (table, tableSignal) => reader.readTable(table, tableSignal),
         readRows: (table, range, rowsSignal) => reader.readRows(table, range, rowsSignal),

@@ -572,7 +572,9 @@ export type Verdict =
   /** Something does not. */
   | 'FAILED'
   /** Everything matches its checksum, size and count. */
-  | 'PASSED';
+  | 'PASSED'
+  /** Nothing wrong was found, but the content could not be looked at: its key is not held. */
+  | 'UNPROVEN';
 
 /** Which backup to verify. */
 export type VerifyBackupInput = {
