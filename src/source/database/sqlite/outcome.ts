@@ -4,10 +4,13 @@
  */
 import { HoldfastError, throwIfAborted } from '../../../errors.ts';
 import type { RestoreTicket } from '../../source.ts';
+import { isGoneAgain, isThere, keepMadeFile, removeMadeFile, wasMadeFor } from './new-file.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** Other work on the database is waited for this long, milliseconds: the answer decides over a restore. */
 const PATIENCE_MS = 30_000;
+
+const MARKER_PREFIX = 'holdfast_restore_';
 
 /** Restores of this process that are still open, by marker. */
 const openRestores = new Map<string, WorkerProcess>();
@@ -22,9 +25,14 @@ export function forgetOpen(restoreId: string): void {
   openRestores.delete(markerOf(restoreId));
 }
 
+/** As far as it stands in the name: enough to find the file that was made for it. */
+function restoreIdOf(marker: string): string {
+  return marker.slice(MARKER_PREFIX.length);
+}
+
 /** The name of the table that marks a restore as committed. */
 export function markerOf(restoreId: string): string {
-  return `holdfast_restore_${restoreId.replace(/[^0-9A-Za-z]/g, '')}`;
+  return `${MARKER_PREFIX}${restoreId.replace(/[^0-9A-Za-z]/g, '')}`;
 }
 
 /** See {@link Database.outcome} of source/source.ts. */
@@ -37,8 +45,12 @@ export async function findOutcome(
   throwIfAborted(signal);
   // One that another process still runs is waited for: its process ends with it.
   await openRestores.get(marker)?.terminate();
+  const { madeIn } = ticket;
   try {
-    return await writeOnce(path, signal, (worker) => worker.request('outcome', { marker }, signal));
+    if (typeof madeIn === 'string' && (await isGoneAgain(path, { directory: madeIn }))) return 'ROLLED_BACK';
+    const found = await writeOnce(path, signal, (worker) => worker.request('outcome', { marker }, signal));
+    if (found === 'ROLLED_BACK') await removeMadeFile(path, restoreIdOf(marker));
+    return found;
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === 'CANCELED' || signal.aborted) throw error;
     throw new HoldfastError(
@@ -54,7 +66,24 @@ export async function findOutcome(
 
 /** See {@link Database.forget} of source/source.ts. */
 export async function forgetOutcome(path: string, ticket: RestoreTicket, signal: AbortSignal): Promise<void> {
-  await writeOnce(path, signal, (worker) => worker.request('forget', { marker: markerIn(ticket) }, signal));
+  const marker = markerIn(ticket);
+  await writeOnce(path, signal, (worker) => worker.request('forget', { marker }, signal));
+  await keepMadeFile(path, restoreIdOf(marker));
+}
+
+/**
+ * See {@link Database.sweep} of source/source.ts. All a restore leaves in a database is a journal, and whoever opens it
+ * next plays that back; a file that it made is left too.
+ */
+export async function sweepRestore(path: string, restoreId: string, signal: AbortSignal): Promise<void> {
+  if (!(await wasMadeFor(path, restoreId))) return;
+  try {
+    await writeOnce(path, signal, (worker) => worker.request('settle', {}, signal));
+  } catch (error) {
+    // It died before it had made the file: only the note is there.
+    if (await isThere(path)) throw error;
+  }
+  await removeMadeFile(path, restoreId);
 }
 
 async function writeOnce<T>(

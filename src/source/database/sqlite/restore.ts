@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../../../errors.ts';
 import type { DatabaseRestore, DatabaseRestoreRequest } from '../../source.ts';
+import { makeMissingFile, removeMadeFile } from './new-file.ts';
 import { forgetOpen, markerOf, rememberOpen } from './outcome.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -10,11 +11,16 @@ export async function beginRestore(
   signal: AbortSignal,
 ): Promise<DatabaseRestore> {
   throwIfAborted(signal);
+  // Tables that are to be there already cannot be in a file that is not.
+  const made = request.schema === undefined ? undefined : await makeMissingFile(path, request.restoreId);
   const worker = new WorkerProcess(path, 'WRITE', request.lockTimeoutMs);
+  // What stays although it should not is found by recovery, and by whoever looks at the file.
+  const takeBackFile = () => removeMadeFile(path, request.restoreId).catch(() => undefined);
   try {
     await worker.request('beginRestore', { request }, signal);
   } catch (error) {
     await worker.terminate();
+    if (made !== undefined) await takeBackFile();
     throw error;
   }
   let ended = false;
@@ -35,7 +41,7 @@ export async function beginRestore(
     ticket: async () => {
       const marker = markerOf(request.restoreId);
       await worker.request('mark', { marker });
-      return { kind: 'SQLITE', marker };
+      return { kind: 'SQLITE', marker, ...(made !== undefined && { madeIn: made.directory }) };
     },
     commit: async () => {
       await worker.request('commit', {});
@@ -47,6 +53,7 @@ export async function beginRestore(
       if (ended) return;
       ended = true;
       await rollBack(path, worker, request.lockTimeoutMs);
+      if (made !== undefined) await takeBackFile();
       forgetOpen(request.restoreId);
     },
   };

@@ -1,10 +1,10 @@
 /** SQLite as a source: a database file of this host. */
 import { throwIfAborted } from '../../../errors.ts';
 import type { Database } from '../../source.ts';
-import { findOutcome, forgetOutcome } from './outcome.ts';
+import { findOutcome, forgetOutcome, sweepRestore } from './outcome.ts';
 import { beginRestore } from './restore.ts';
 import { openSnapshot } from './snapshot.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { type OpenMode, WorkerProcess } from './worker-process.ts';
 
 /** Settings that seldom need changing. */
 export interface SqliteOptions {
@@ -16,15 +16,22 @@ export interface SqliteOptions {
  * The database in a file. Opens nothing yet; every call runs in a process of its own, which ends with the call,
  * with an abort, and with this process.
  *
+ * A file that does not exist is described as an empty database, into which a restore that brings the structure may go;
+ * a snapshot of it is refused, since nobody wants a backup of a mistyped path.
+ *
  * SQLite does not know its sessions: `sessions` answers undefined and `endSessions` of a restore has no effect; an
  * application that holds a lock makes the restore SOURCE_BUSY.
  */
 export function openSqlite(path: string, options: SqliteOptions = {}): Database {
   const busyTimeoutMs = options.busyTimeoutMs ?? 5000;
 
-  async function readOnce<T>(ask: (worker: WorkerProcess) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function readOnce<T>(
+    mode: OpenMode,
+    ask: (worker: WorkerProcess) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     throwIfAborted(signal);
-    const worker = new WorkerProcess(path, 'READ', busyTimeoutMs);
+    const worker = new WorkerProcess(path, mode, busyTimeoutMs);
     try {
       return await ask(worker);
     } finally {
@@ -34,9 +41,10 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Database 
 
   return {
     kind: 'SQLITE',
-    describe: (signal) => readOnce((worker) => worker.request('describe', {}, signal), signal),
+    describe: (signal) => readOnce('EXAMINE', (worker) => worker.request('describe', {}, signal), signal),
     countRows: (tables, signal) =>
       readOnce(
+        'READ',
         (worker) => worker.request('countRows', { tables: tables.map((table) => table.name) }, signal),
         signal,
       ),
@@ -44,8 +52,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Database 
     openSnapshot: (signal) => openSnapshot(path, busyTimeoutMs, signal),
     beginRestore: (request, signal) => beginRestore(path, request, signal),
     outcome: (ticket, signal) => findOutcome(path, ticket, signal),
-    // All a restore leaves is a journal, and whoever opens the database next plays it back.
-    sweep: async () => undefined,
+    sweep: (restoreId, signal) => sweepRestore(path, restoreId, signal),
     forget: (ticket, signal) => forgetOutcome(path, ticket, signal),
   };
 }

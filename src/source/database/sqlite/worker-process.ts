@@ -30,8 +30,8 @@ const INHERITED_ENVIRONMENT = ['PATH', 'TMPDIR', 'SQLITE_TMPDIR', 'LANG', 'Syste
  */
 const V8_FLAGS = ['--max-semi-space-size=1', '--expose-gc'];
 
-/** How the process opens the database. */
-export type OpenMode = 'READ' | 'WRITE';
+/** How the process opens the database. EXAMINE reads, and takes a file that does not exist for an empty database. */
+export type OpenMode = 'READ' | 'WRITE' | 'EXAMINE';
 
 /** A running process; every call fails once it is gone. Requests queue up: one is answered at a time. */
 export class WorkerProcess {

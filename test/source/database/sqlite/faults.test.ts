@@ -21,7 +21,6 @@ const READERS = ['describe', 'openSnapshot'] as const;
 const isRoot = process.getuid?.() === 0;
 
 test.each([
-  ['does not exist', () => join(temporaryDirectory(), 'none.sqlite'), /does not exist/],
   [
     'is in a directory that does not exist',
     () => join(temporaryDirectory(), 'none', 'none.sqlite'),
@@ -40,6 +39,13 @@ test.each([
     });
   }
   await expect(begin(database, [])).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+});
+
+test('nobody gets a backup of a path at which nothing stands', async () => {
+  const database = openSqlite(join(temporaryDirectory(), 'none.sqlite'));
+  const missing = { code: 'SOURCE_UNREACHABLE', message: expect.stringContaining('does not exist') };
+  await expect(database.openSnapshot(unhurried)).rejects.toMatchObject(missing);
+  await expect(begin(database, [])).rejects.toMatchObject(missing);
 });
 
 test('a database that is cut off is SOURCE_UNREACHABLE', async () => {

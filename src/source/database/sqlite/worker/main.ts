@@ -1,6 +1,6 @@
 /**
  * Runs in a process of its own: holds one SQLite database and does one request of the service after another, all
- * of it synchronously. See ../protocol.ts. Arguments: path, READ or WRITE, busy timeout in milliseconds.
+ * of it synchronously. See ../protocol.ts. Arguments: path, an OpenMode, busy timeout in milliseconds.
  */
 import { flushCompileCache } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import type { Reply, Request } from '../protocol.ts';
 import { describeDatabase } from './describe.ts';
 import { exportRows } from './export-rows.ts';
 import { loadRows } from './load-rows.ts';
-import { openDatabase } from './open-database.ts';
+import { emptyDatabase, isMissing, openDatabase } from './open-database.ts';
 import { readRequest, receivedLines, sendReply, sendRows } from './pipes.ts';
 import { readSchema } from './read-schema.ts';
 import { TableReplacement } from './replace-tables.ts';
@@ -34,7 +34,10 @@ let opened: ReturnType<typeof openDatabase> | undefined;
 let replacement: TableReplacement | undefined;
 
 function database() {
-  opened ??= openDatabase(path, mode === 'WRITE', Number(busyTimeoutMs));
+  opened ??=
+    mode === 'EXAMINE' && isMissing(path)
+      ? emptyDatabase()
+      : openDatabase(path, mode === 'WRITE', Number(busyTimeoutMs));
   return opened;
 }
 

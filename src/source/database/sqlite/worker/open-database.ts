@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { HoldfastError, systemErrorCode } from '../../../../errors.ts';
 import { primaryCode } from './sqlite-error.ts';
@@ -26,6 +27,17 @@ export function openDatabase(path: string, forWriting: boolean, busyTimeoutMs: n
     connection.pragma('query_only = ON');
     return connection;
   }
+}
+
+/** True when nothing is there but the directory it would be in. */
+export function isMissing(path: string): boolean {
+  const at = (place: string) => statSync(place, { throwIfNoEntry: false });
+  return at(path) === undefined && at(dirname(path))?.isDirectory() === true;
+}
+
+/** A database without anything in it, and without a file. */
+export function emptyDatabase(): Connection {
+  return new Database(':memory:');
 }
 
 function connect(path: string, readonly: boolean, busyTimeoutMs: number): Connection {
