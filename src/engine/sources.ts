@@ -148,7 +148,8 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
 }
 
 async function checkDatabase(parts: EngineParts, database: DatabaseSettings | null): Promise<void> {
-  if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'FILE');
+  // After a disaster a source is made first and its database by the restore.
+  if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'NEW_FILE');
   // Opening connects to nothing; it refuses an address that cannot be one.
   if (database !== null && database.kind !== 'SQLITE') await parts.openDatabase(database);
 }

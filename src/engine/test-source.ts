@@ -23,6 +23,8 @@ export async function testSource(
   const warnings: string[] = [];
   let database: SourceReport['database'] = null;
   if (source.database !== null) {
+    // To a restore a missing file is an empty database; here it would hide a mistyped path.
+    if (source.database.kind === 'SQLITE') await parts.trees.check(source.database.path, 'FILE');
     const description = await (await openDatabase(parts, source.database)).describe(signal);
     const selected = selectTables(presentTables(description), source.excludedTables, null);
     const { tables, cyclic } = orderTables(selected.tables);

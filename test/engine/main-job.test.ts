@@ -101,6 +101,55 @@ async function bundledDigests(backupId: string): Promise<unknown[]> {
 }
 
 describe('the main job', () => {
+  test('after a disaster database and tree come back to where nothing stands', async () => {
+    const rows = dump();
+    const files = await listTree();
+    const created = await holdfast.backUp(sourceId);
+    for (const lost of [databasePath, `${databasePath}-wal`, `${databasePath}-shm`]) {
+      await rm(lost, { force: true });
+    }
+    await rm(treePath, { recursive: true });
+
+    const request = { bundle: { backupId: created.backupId }, sourceId: null, selection: EVERYTHING };
+    const plan = await holdfast.engine.restorePlan(holdfast.actor, request, AbortSignal.timeout(10_000));
+    expect(plan).toMatchObject({ structure: 'CREATE', refusals: [] });
+    const rehearsed = await holdfast.restore(restoreOf(created.backupId, { dryRun: true }));
+    expect(rehearsed).toMatchObject({ status: 'SUCCEEDED', error: null });
+    expect((await readdir(holdfast.root)).filter((name) => name.startsWith('app.sqlite'))).toEqual([]);
+
+    const restored = await holdfast.restore(restoreOf(created.backupId, { planHash: plan.hash }));
+    expect(restored).toMatchObject({ status: 'SUCCEEDED', error: null, result: { proven: true } });
+    expect(dump()).toEqual(rows);
+    expect(await listTree()).toEqual(files);
+    expect((await readdir(holdfast.root)).filter((name) => name.startsWith('app.sqlite'))).toEqual([
+      'app.sqlite',
+    ]);
+  });
+
+  test('a source may name a database that a restore is to make; until then it has nothing to back up', async () => {
+    const path = join(holdfast.root, 'new.sqlite');
+    const { backupId } = await holdfast.backUp(sourceId);
+    const { id } = await holdfast.engine.createSource(holdfast.actor, {
+      name: 'New host',
+      database: { kind: 'SQLITE', path },
+      excludedTables: [],
+      clearedColumns: [],
+      trees: [],
+      configTrees: [],
+      envFile: null,
+    });
+    await expect(holdfast.engine.testSource(holdfast.actor, id, untilEnd)).rejects.toMatchObject({
+      code: 'SOURCE_UNREACHABLE',
+    });
+    const selection = { ...EVERYTHING, trees: [], configTrees: [] };
+    const job = await holdfast.engine.createBackup(holdfast.actor, { sourceId: id, selection });
+    expect(await holdfast.finished(job)).toMatchObject({ status: 'FAILED', error: { phase: 'SNAPSHOT' } });
+    const restored = await holdfast.restore(restoreOf(backupId, { sourceId: id, selection, allowForeignSource: true }));
+    expect(restored).toMatchObject({ status: 'SUCCEEDED', error: null });
+    databasePath = path;
+    expect(dump()).toHaveLength(2);
+  });
+
   test('a wrecked database and tree come back exactly, and the restore is proven', async () => {
     const rows = dump();
     const files = await listTree();
