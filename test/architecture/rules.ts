@@ -14,6 +14,9 @@ interface Room {
 
 const ERRORS = 'src/errors.ts';
 
+/** What every kind of database knows of the tools that change its structure. */
+const MIGRATION_HISTORIES = 'src/source/database/migration-histories.ts';
+
 /** What the engine knows of the other rooms. */
 const CONTRACTS: readonly Place[] = [
   'src/source/source.ts',
@@ -45,14 +48,15 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/cli/', may: [ERRORS, 'src/app.ts', 'src/config.ts', 'client/sdk/'] },
   { place: 'src/source/source.ts', may: [] },
   { place: 'src/source/database/row-text/', may: [ERRORS] },
+  { place: MIGRATION_HISTORIES, may: [] },
   {
     place: 'src/source/database/postgres/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/'],
+    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES],
   },
-  { place: 'src/source/database/sqlite/', may: [ERRORS, 'src/source/source.ts'] },
+  { place: 'src/source/database/sqlite/', may: [ERRORS, 'src/source/source.ts', MIGRATION_HISTORIES] },
   {
     place: 'src/source/database/mariadb/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/'],
+    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES],
   },
   { place: 'src/source/files/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/storage/', may: [ERRORS] },

@@ -188,6 +188,18 @@ line\` INT, PRIMARY KEY (\`select\`))`,
     expect(await database.query('SELECT id FROM from_zero ORDER BY id')).toEqual([['0'], ['3']]);
   });
 
+  it('tells of applied migrations where the tool of the application keeps them', async () => {
+    await database.execute(
+      'CREATE TABLE flyway_schema_history (installed_rank INT PRIMARY KEY, script VARCHAR(100), success TINYINT(1))',
+      "INSERT INTO flyway_schema_history VALUES (2, 'V2__next.sql', 1), (1, 'V1__init.sql', 1), (3, 'V3__failed.sql', 0)",
+      'CREATE TABLE django_migrations (id INT PRIMARY KEY, app VARCHAR(50), name VARCHAR(50))',
+      "INSERT INTO django_migrations VALUES (1, 'auth', '0001_initial')",
+      'CREATE TABLE migrations (unrelated INT)',
+    );
+    const { appliedMigrations } = await openMariadb(database.url).describe(new AbortController().signal);
+    expect(appliedMigrations).toEqual(['V1__init.sql', 'V2__next.sql', 'auth.0001_initial']);
+  });
+
   it('names what is carried in another way than one would expect', async () => {
     const { leftOut } = await openMariadb(database.url).describe(new AbortController().signal);
     expect(leftOut.map(({ name }) => name).sort()).toEqual(['aria (consistency)', 'versioned (history)']);

@@ -327,10 +327,14 @@ describe('a restore by an owner who is no superuser', () => {
       'CREATE TABLE schema_migrations (unrelated text)',
       'CREATE TABLE drizzle.__drizzle_migrations (id serial, hash text, created_at bigint)',
       "INSERT INTO drizzle.__drizzle_migrations (hash) VALUES ('abc')",
+      'CREATE TABLE flyway_schema_history (installed_rank int, script text, success boolean)',
+      "INSERT INTO flyway_schema_history VALUES (1, 'V1', true), (2, 'V2', false)",
+      'CREATE TABLE django_migrations (id int, app text, name text)',
+      "INSERT INTO django_migrations VALUES (1, 'auth', '0001')",
       'CREATE VIEW seen AS SELECT 1',
     );
     const description = await source.describe(never);
-    expect(description.appliedMigrations).toEqual(['1_init', '2_next', 'abc']);
+    expect(description.appliedMigrations).toEqual(['1_init', '2_next', 'V1', 'abc', 'auth.0001']);
     expect(description.leftOut.map((left) => left.name)).toEqual(['public.seen']);
     expect(description.databaseName).toBe(database.owner);
     expect(description.serverVersion).toMatch(/^\d+/);

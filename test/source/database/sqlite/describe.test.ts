@@ -120,6 +120,31 @@ test.each([
     "CREATE TABLE schema_migrations (version); INSERT INTO schema_migrations VALUES ('20240102'), ('20240101')",
     ['20240101', '20240102'],
   ],
+  [
+    'Drizzle, whose ids are NULL',
+    "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash, created_at); INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('b', 2), ('a', 1)",
+    ['a', 'b'],
+  ],
+  [
+    'TypeORM',
+    "CREATE TABLE migrations (id INTEGER PRIMARY KEY, timestamp, name); INSERT INTO migrations VALUES (1, 20, 'b'), (2, 10, 'a')",
+    ['a', 'b'],
+  ],
+  [
+    'Laravel',
+    "CREATE TABLE migrations (id INTEGER PRIMARY KEY, migration, batch); INSERT INTO migrations VALUES (2, 'b', 1), (1, 'a', 1)",
+    ['a', 'b'],
+  ],
+  [
+    'Flyway',
+    "CREATE TABLE flyway_schema_history (installed_rank, script, success); INSERT INTO flyway_schema_history VALUES (1, 'a', 1), (2, 'b', 0)",
+    ['a'],
+  ],
+  [
+    'integers and NULL',
+    'CREATE TABLE schema_migrations (version); INSERT INTO schema_migrations VALUES (9007199254740993), (NULL)',
+    ['9007199254740993'],
+  ],
   ['none', 'CREATE TABLE migrations (something_else)', []],
 ])('applied migrations are found where the tool keeps them: %s', async (_tool, sql, migrations) => {
   expect((await describeSql(sql)).appliedMigrations).toEqual(migrations);

@@ -27,7 +27,7 @@ export function describeDatabase(db: Connection, path: string): DatabaseDescript
       rowEstimate: estimates.get(layout.name) ?? 0,
     })),
     leftOut,
-    appliedMigrations: appliedMigrations(db, names),
+    appliedMigrations: appliedMigrations(db, [...layouts.values()]),
     empty: schemaObjects(db).length === 0,
   };
 }
