@@ -28,6 +28,7 @@ interface Connection {
 async function page(variables: object): Promise<Connection> {
   const { data, errors } = await server.ask(ROWS, { id, ...variables });
   expect(errors).toBeUndefined();
+  // An answer has the shape of the query above it; the server's type knows only that it is JSON.
   return (data as unknown as { backup: { table: { rows: Connection } } }).backup.table.rows;
 }
 

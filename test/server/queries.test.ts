@@ -24,6 +24,7 @@ const PAGE = `query ($filter: BackupFilter, $orderBy: BackupOrder, $first: Int, 
 async function page(variables: object): Promise<Page> {
   const { data, errors } = await server.ask(PAGE, variables);
   expect(errors).toBeUndefined();
+  // An answer has the shape of the query above it; the server's type knows only that it is JSON.
   return (data as unknown as { backups: Page }).backups;
 }
 

@@ -18,6 +18,7 @@ afterAll(() => server.stop());
 
 async function linkTo(globalId: string): Promise<string> {
   const { data } = await server.ask(`{ backup(id: "${globalId}") { downloadUrl } }`);
+  // An answer has the shape of the query above it; the server's type knows only that it is JSON.
   return (data as unknown as { backup: { downloadUrl: string } }).backup.downloadUrl;
 }
 
@@ -201,6 +202,7 @@ describe('an upload', () => {
       },
       body,
       ...(body instanceof ReadableStream && { duplex: 'half' }),
+      // lib.dom does not know `duplex`, which Node asks for with a stream.
     } as RequestInit);
 
   test('arrives byte for byte under its name, and can be imported', async () => {

@@ -1,29 +1,13 @@
-/** Takes whole small databases into memory and puts them back, the way the engine does it with bundles. */
-import type {
-  Database,
-  DatabaseRestore,
-  DatabaseRestoreRequest,
-  SchemaScript,
-  SequenceState,
-  Table,
-} from '../../src/source/source.ts';
+/** Takes whole small databases into memory and puts them back, structure included. */
+import type { Database, DatabaseRestoreRequest, SchemaScript } from '../../src/source/source.ts';
 import type { TestDatabase } from './mariadb-database.ts';
+import { loadTaken, type TakenTables, takeTables } from './taken-tables.ts';
 
 const never = new AbortController().signal;
 
 /** What a bundle would hold. */
-export interface Taken {
-  readonly tables: readonly Table[];
-  /** Row lines of each table. */
-  readonly rows: readonly Buffer[];
-  readonly sequences: readonly SequenceState[];
+export interface Taken extends TakenTables {
   readonly script: SchemaScript;
-}
-
-async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
 }
 
 /** Reads the named tables (all of them by default) in one snapshot. */
@@ -31,57 +15,9 @@ export async function take(database: Database, names?: readonly string[]): Promi
   const snapshot = await database.openSnapshot(never);
   try {
     const tables = snapshot.description.tables.filter((table) => names?.includes(table.name) ?? true);
-    const rows: Buffer[] = [];
-    for (const table of tables) rows.push(await collect(snapshot.readRows(table, never)));
-    const sequences = await snapshot.readSequences(tables, never);
-    return { tables, rows, sequences, script: await snapshot.readSchema(never) };
+    return { ...(await takeTables(snapshot, tables)), script: await snapshot.readSchema(never) };
   } finally {
     await snapshot.close();
-  }
-}
-
-/** The request that replaces everything taken. */
-export function requestFor(
-  taken: Taken,
-  changes: Partial<DatabaseRestoreRequest> = {},
-): DatabaseRestoreRequest {
-  return {
-    tables: taken.tables.map((table) => ({
-      schema: table.schema,
-      name: table.name,
-      columns: table.columns.filter((column) => !column.generated).map((column) => column.name),
-    })),
-    clearedColumns: [],
-    lockTimeoutMs: 2_000,
-    endSessions: false,
-    restoreId: 'restore-1',
-    ...changes,
-  };
-}
-
-async function* inChunks(bytes: Buffer): AsyncGenerator<Buffer> {
-  const size = 10_007;
-  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
-}
-
-/** Restores up to the point where only the swap is missing. */
-export async function putBackUncommitted(
-  database: Database,
-  taken: Taken,
-  changes: Partial<DatabaseRestoreRequest> = {},
-): Promise<DatabaseRestore> {
-  const request = requestFor(taken, changes);
-  const restore = await database.beginRestore(request, never);
-  try {
-    await restore.clear(never);
-    for (const [n, table] of request.tables.entries()) {
-      await restore.load(table, inChunks(taken.rows[n] ?? Buffer.alloc(0)), never);
-    }
-    await restore.finish(taken.sequences, never);
-    return restore;
-  } catch (error) {
-    await restore.rollback();
-    throw error;
   }
 }
 
@@ -91,7 +27,7 @@ export async function putBack(
   taken: Taken,
   changes: Partial<DatabaseRestoreRequest> = {},
 ): Promise<void> {
-  const restore = await putBackUncommitted(database, taken, changes);
+  const restore = await loadTaken(database, taken, changes);
   try {
     const ticket = await restore.ticket();
     await restore.commit();

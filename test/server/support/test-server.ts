@@ -144,6 +144,7 @@ export async function startTestServer(change: Partial<ServerConfig> = {}): Promi
         },
         body: JSON.stringify({ query, variables }),
       });
+      // GraphQL over HTTP answers with nothing else.
       return (await response.json()) as Answer;
     },
     close: () => server.close(),

@@ -3,7 +3,8 @@ import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts'
 import { MariadbSession } from '../../../../src/source/database/mariadb/session.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import { contents, putBackUncommitted, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+import { contents, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+import { loadTaken } from '../../../support/taken-tables.ts';
 
 const serverUrl = inject('mariadbUrl');
 const never = new AbortController().signal;
@@ -77,7 +78,7 @@ describe.skipIf(serverUrl === null)('a commit that breaks off', () => {
     const outcomes: string[] = [];
     let renewed = '';
     for (let at = 0; ; at += 1) {
-      const restore = await putBackUncommitted(source, taken, { restoreId: `restore-${at}` });
+      const restore = await loadTaken(source, taken, { restoreId: `restore-${at}` });
       const ticket = await restore.ticket();
       const begun = breakAt(at);
       const failure = await restore.commit().then(
@@ -112,7 +113,7 @@ describe.skipIf(serverUrl === null)('a commit that breaks off', () => {
   }, 300_000);
 
   it('is brought to its end by an outcome that is itself interrupted again and again', async () => {
-    const restore = await putBackUncommitted(source, taken);
+    const restore = await loadTaken(source, taken);
     const ticket = await restore.ticket();
     const execute = MariadbSession.prototype.execute;
     let swapped = false;

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import { putBack, putBackUncommitted, requestFor, take } from '../../../support/mariadb-round-trip.ts';
+import { putBack, take } from '../../../support/mariadb-round-trip.ts';
+import { loadTaken, requestFor } from '../../../support/taken-tables.ts';
 
 const serverUrl = inject('mariadbUrl');
 const never = new AbortController().signal;
@@ -123,7 +124,7 @@ describe.skipIf(serverUrl === null)('what MariaDB refuses', () => {
     const names = Array.from({ length: 8 }, (_, n) => `table_${n}`);
     await database.execute(...names.map((name) => `CREATE TABLE ${name} (id INT PRIMARY KEY)`));
     const taken = await take(source);
-    const restore = await putBackUncommitted(source, taken);
+    const restore = await loadTaken(source, taken);
     const writers = await Promise.all(names.map(() => database.connect()));
     const written = writers.map((writer, n) =>
       writer.query(`INSERT INTO ${names[n]} VALUES (77)`).then(

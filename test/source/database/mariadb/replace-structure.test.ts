@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import { putBack, putBackUncommitted, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+import { putBack, type Taken, take } from '../../../support/mariadb-round-trip.ts';
+import { loadTaken } from '../../../support/taken-tables.ts';
 
 const serverUrl = inject('mariadbUrl');
 const never = new AbortController().signal;
@@ -145,7 +146,7 @@ describe.skipIf(serverUrl === null)('putting an old structure back over one that
       'ALTER TABLE log DROP COLUMN what',
       'DROP TRIGGER log_in',
     );
-    const restore = await putBackUncommitted(source, taken, {
+    const restore = await loadTaken(source, taken, {
       schema: { mode: 'REPLACE', script: taken.script },
     });
     const ticket = await restore.ticket();

@@ -2,13 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
 import type { Database, SchemaScript } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import {
-  contents,
-  putBack,
-  putBackUncommitted,
-  requestFor,
-  take,
-} from '../../../support/mariadb-round-trip.ts';
+import { contents, putBack, take } from '../../../support/mariadb-round-trip.ts';
+import { loadTaken, requestFor } from '../../../support/taken-tables.ts';
 
 const serverUrl = inject('mariadbUrl');
 const never = new AbortController().signal;
@@ -157,10 +152,10 @@ describe.skipIf(serverUrl === null)('the structure around restored tables', () =
   it('is as it was after a rollback and after a sweep', async () => {
     const before = await structure(database);
     const taken = await take(source);
-    const restore = await putBackUncommitted(source, taken);
+    const restore = await loadTaken(source, taken);
     await restore.rollback();
     expect(await structure(database)).toEqual(before);
-    const dead = await putBackUncommitted(source, taken, { restoreId: 'dead' });
+    const dead = await loadTaken(source, taken, { restoreId: 'dead' });
     await source.sweep('dead', never);
     await source.sweep('dead', never);
     expect(await structure(database)).toEqual(before);
@@ -191,7 +186,7 @@ describe.skipIf(serverUrl === null)('the structure around restored tables', () =
     const other = await createTestDatabase(serverUrl ?? '');
     try {
       const target = openMariadb(other.url);
-      const restore = await putBackUncommitted(target, taken, {
+      const restore = await loadTaken(target, taken, {
         schema: { mode: 'CREATE', script: taken.script },
       });
       await restore.rollback();

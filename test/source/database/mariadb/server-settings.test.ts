@@ -5,8 +5,9 @@ import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts'
 import { MariadbSession } from '../../../../src/source/database/mariadb/session.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
-import { contents, putBack, putBackUncommitted, take } from '../../../support/mariadb-round-trip.ts';
+import { contents, putBack, take } from '../../../support/mariadb-round-trip.ts';
 import { type MariadbServer, startMariadb } from '../../../support/mariadb-server.ts';
+import { loadTaken } from '../../../support/taken-tables.ts';
 
 const never = new AbortController().signal;
 
@@ -110,7 +111,7 @@ describe.skipIf(inject('mariadbUrl') === null)('a server with settings of its ow
 
   it('that crashes in the middle of a restore is as it was when its outcome is asked', async () => {
     const taken = await take(source);
-    const restore = await putBackUncommitted(source, taken);
+    const restore = await loadTaken(source, taken);
     const ticket = await restore.ticket();
     await server?.kill();
     await restore.rollback();

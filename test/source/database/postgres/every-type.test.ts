@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../src/source/database/postgres/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres-database.ts';
-import { contents, putBack, type Taken, take } from '../../../support/postgres-round-trip.ts';
+import { contents, putBack, take } from '../../../support/postgres-round-trip.ts';
+import type { TakenTables } from '../../../support/taken-tables.ts';
 
 /** Literals of each type that something could go wrong with. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -159,7 +160,7 @@ describe('every type of PostgreSQL', () => {
   });
   afterAll(() => database.dispose());
 
-  async function every(): Promise<Taken> {
+  async function every(): Promise<TakenTables> {
     return await take(openPostgres(database.url), ['every']);
   }
 

@@ -2,13 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../src/source/database/postgres/postgres.ts';
 import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres-database.ts';
-import {
-  contents,
-  putBack,
-  putBackUncommitted,
-  type Taken,
-  take,
-} from '../../../support/postgres-round-trip.ts';
+import { contents, putBack, putBackUncommitted, take } from '../../../support/postgres-round-trip.ts';
+import type { TakenTables } from '../../../support/taken-tables.ts';
 
 const never = new AbortController().signal;
 const NAMES = ['pg_largeobject'];
@@ -104,7 +99,7 @@ describe('large objects', () => {
     await make();
     const before = await database.query(OBJECTS);
     const { tables } = await take(source);
-    const edited: Taken = { tables, rows: [Buffer.from(rows)], sequences: [] };
+    const edited: TakenTables = { tables, rows: [Buffer.from(rows)], sequences: [] };
     await expect(putBack(source, edited)).rejects.toMatchObject({
       code: 'INVALID_CHECKSUM',
       message: expect.stringMatching(/^Row \d of table pg_catalog\.pg_largeobject /),

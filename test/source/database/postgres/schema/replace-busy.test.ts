@@ -2,13 +2,14 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../../src/source/database/postgres/postgres.ts';
 import type { Database, SchemaScript } from '../../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../../support/postgres-database.ts';
-import { contents, putBack, type Taken, take } from '../../../../support/postgres-round-trip.ts';
+import { contents, putBack, take } from '../../../../support/postgres-round-trip.ts';
 import { scriptOf } from '../../../../support/postgres-schema.ts';
+import type { TakenTables } from '../../../../support/taken-tables.ts';
 
 describe('an application at work while a structure is to be put back', () => {
   let database: TestDatabase;
   let source: Database;
-  let taken: Taken;
+  let taken: TakenTables;
   let script: SchemaScript;
   beforeEach(async () => {
     database = await createTestDatabase(inject('postgresUrl'));

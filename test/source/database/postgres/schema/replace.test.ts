@@ -2,14 +2,9 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../../src/source/database/postgres/postgres.ts';
 import type { Database, SchemaScript } from '../../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../../support/postgres-database.ts';
-import {
-  contents,
-  putBack,
-  putBackUncommitted,
-  type Taken,
-  take,
-} from '../../../../support/postgres-round-trip.ts';
+import { contents, putBack, putBackUncommitted, take } from '../../../../support/postgres-round-trip.ts';
 import { everything, scriptOf } from '../../../../support/postgres-schema.ts';
+import type { TakenTables } from '../../../../support/taken-tables.ts';
 
 const SHOP = [
   `CREATE TYPE mood AS ENUM ('sad', 'happy')`,
@@ -31,7 +26,7 @@ const SHOP = [
 describe('a restore that puts the old structure back', () => {
   let database: TestDatabase;
   let source: Database;
-  let taken: Taken;
+  let taken: TakenTables;
   let script: SchemaScript;
   let rows: Map<string, string[]>;
   beforeEach(async () => {
@@ -234,7 +229,7 @@ describe('a restore that puts the old structure back', () => {
       'CREATE INDEX log_id ON log (id)',
       'ALTER TABLE item DROP COLUMN price CASCADE',
     );
-    const log = await contents(database.adminUrl, [{ schema: 'public', name: 'log', columns: [] } as never]);
+    const log = await contents(database.adminUrl, [{ schema: 'public', name: 'log', columns: [] }]);
     const keep = taken.tables.map((table) => table.name !== 'log');
     taken = {
       ...taken,
@@ -244,9 +239,7 @@ describe('a restore that puts the old structure back', () => {
     rows.delete('public.log');
     await putBack(source, taken, replace());
     await expectOld();
-    expect(
-      await contents(database.adminUrl, [{ schema: 'public', name: 'log', columns: [] } as never]),
-    ).toEqual(log);
+    expect(await contents(database.adminUrl, [{ schema: 'public', name: 'log', columns: [] }])).toEqual(log);
     expect(await database.query(`SELECT indexname::text FROM pg_indexes WHERE tablename = 'log'`)).toEqual([
       ['log_id'],
     ]);
