@@ -6,6 +6,7 @@ import type { DatabaseDescription } from '../source/source.ts';
 import type { OnDrift, RestorePlan, Selection } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import type { PlannedEnvFile } from './plan-env-file.ts';
+import type { PlannedStructure } from './plan-structure.ts';
 import type { TreeTarget } from './plan-trees.ts';
 import { schemaFingerprint, tableKey } from './table-order.ts';
 
@@ -15,6 +16,7 @@ export interface PlanBasis {
   readonly onDrift: OnDrift;
   readonly live: DatabaseDescription | undefined;
   readonly changesDatabase: boolean;
+  readonly structure: PlannedStructure;
   readonly tables: readonly ManifestTable[];
   readonly trees: readonly TreeTarget[];
   readonly envFile: PlannedEnvFile;
@@ -26,13 +28,13 @@ export async function planHash(
   plan: Omit<RestorePlan, 'hash'>,
   basis: PlanBasis,
 ): Promise<string> {
-  const { selection, onDrift, live } = basis;
+  const { selection, onDrift, live, structure } = basis;
   const covered = [
     plan.bundleChecksum,
     plan.target.id,
     [selection.database, selection.tables, selection.trees, selection.configTrees, selection.envFile],
     live === undefined ? null : schemaFingerprint(live.tables),
-    [onDrift, plan.structure, plan.schemaDifferences],
+    [onDrift, plan.structure, plan.schemaDifferences, structure.fingerprint],
     plan.tables.map((table) => [tableKey(table), table.drift]),
     plan.trees.map((tree) => [tree.area, tree.name, tree.target]),
     await placesOf(parts, plan.target, basis),

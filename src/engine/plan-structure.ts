@@ -6,7 +6,7 @@ import type { DatabaseDescription } from '../source/source.ts';
 import type { OnDrift, RestoreStructure, SchemaDifference, Selection } from './engine.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
-import { schemaDifferences } from './schema-differences.ts';
+import { compareScripts } from './schema-differences.ts';
 
 /** The structure of a restore. */
 export interface PlannedStructure {
@@ -15,6 +15,8 @@ export interface PlannedStructure {
   readonly script: BundledSchema | null;
   /** Between the bundle's structure and the live one; empty when one of them is not known. */
   readonly differences: readonly SchemaDifference[];
+  /** What the live structure has where it differs, as a hash; null when the two were not compared. */
+  readonly fingerprint: string | null;
   readonly warnings: readonly string[];
   readonly refusals: readonly string[];
 }
@@ -27,7 +29,7 @@ export interface StructureGround {
   readonly onDrift: OnDrift;
 }
 
-const NOTHING = { script: null, differences: [], warnings: [], refusals: [] };
+const NOTHING = { script: null, differences: [], fingerprint: null, warnings: [], refusals: [] };
 
 /** Decides whether the structure is kept, created or replaced. @throws HoldfastError what the bundle refuses with */
 export async function planStructure(
@@ -59,23 +61,25 @@ export async function planStructure(
   return { structure: 'REPLACE', ...NOTHING, ...compared, script, refusals };
 }
 
+const NOT_COMPARED = { differences: [], fingerprint: null, warnings: [] };
+
 /** A structure that cannot be read now takes nothing from a restore that keeps it. */
 async function compare(
   parts: EngineParts,
   settings: DatabaseSettings,
   script: BundledSchema | null,
   signal: AbortSignal,
-): Promise<Pick<PlannedStructure, 'differences' | 'warnings'>> {
-  if (script === null) return { differences: [], warnings: [] };
+): Promise<Pick<PlannedStructure, 'differences' | 'fingerprint' | 'warnings'>> {
+  if (script === null) return NOT_COMPARED;
   try {
     const snapshot = await (await openDatabase(parts, settings)).openSnapshot(signal);
     try {
-      return { differences: schemaDifferences(script, await snapshot.readSchema(signal)), warnings: [] };
+      return { ...compareScripts(script, await snapshot.readSchema(signal)), warnings: [] };
     } finally {
       await snapshot.close();
     }
   } catch (error) {
     if (signal.aborted || !(error instanceof HoldfastError)) throw error;
-    return { differences: [], warnings: [`The structures could not be compared: ${error.message}`] };
+    return { ...NOT_COMPARED, warnings: [`The structures could not be compared: ${error.message}`] };
   }
 }

@@ -24,6 +24,8 @@ export interface PlannedTables {
   /** The database as it stands; undefined when no table goes into it. */
   readonly live: DatabaseDescription | undefined;
   readonly structure: PlannedStructure;
+  /** Whether sequences are set, which a restore of everything does also where it has no tables. */
+  readonly movesSequences: boolean;
   /** Whether the structure of every table fits. */
   readonly fits: boolean;
   readonly warnings: readonly string[];
@@ -81,6 +83,8 @@ export async function planTables(
       .map(({ schema, name }) => ({ schema, name })),
     live,
     structure,
+    movesSequences:
+      settings !== undefined && selection.tables === null && (manifest.database?.sequences.length ?? 0) > 0,
     fits: drifted.length === 0,
     warnings: [...reachingOutside(tables), ...structure.warnings, ...lossWarnings(plans)],
     refusals: [
@@ -149,9 +153,23 @@ function notMadeAgain(
   if (structure === 'KEEP' || script === null) return [];
   const reasons = new Map(script.notCarried.map(({ name, reason }) => [name, reason]));
   return tables.flatMap((table) => {
-    const reason = liveTables.has(tableKey(table)) ? undefined : reasons.get(`TABLE ${tableLabel(table)}`);
+    const reason = liveTables.has(tableKey(table))
+      ? undefined
+      : labelsOf(table)
+          .map((label) => reasons.get(label))
+          .find((found) => found !== undefined);
     return reason === undefined ? [] : [`${tableLabel(table)} cannot be made again: ${reason}`];
   });
+}
+
+/** What a script may call a table: its parts may be quoted where they could be read in another way. */
+function labelsOf({ schema, name }: TableName): string[] {
+  const either = (part: string): string[] => [part, `"${part.replaceAll('"', '""')}"`];
+  const names =
+    schema === null
+      ? either(name)
+      : either(schema).flatMap((space) => either(name).map((of) => `${space}.${of}`));
+  return names.flatMap((label) => [`TABLE ${label}`, `PARTITION ${label}`]);
 }
 
 /** Who is connected to the database that is `changed`; null when it is not, or cannot tell. */

@@ -82,10 +82,15 @@ export async function prepareRestore(
   const isUndo = manifest.trigger === 'PRE_RESTORE' && manifest.source.id === source.id;
   const target = isUndo ? { ...source, clearedColumns: [] } : source;
   const order = { target, selection, onDrift };
-  const { tables, live, fits, structure, ...database } = await planTables(parts, reader, order, signal);
+  const { tables, live, fits, structure, movesSequences, ...database } = await planTables(
+    parts,
+    reader,
+    order,
+    signal,
+  );
   const trees = await planTrees(parts, reader, target, selection, signal);
   const envFile = await planEnvFile(target, manifest, selection);
-  const changesDatabase = tables.length > 0 || structure.structure !== 'KEEP';
+  const changesDatabase = tables.length > 0 || structure.structure !== 'KEEP' || movesSequences;
   const plan: Omit<RestorePlan, 'hash'> = {
     bundleName: bundle.name,
     bundleChecksum: bundle.checksum,
@@ -100,7 +105,8 @@ export async function prepareRestore(
     warnings: [...database.warnings, ...foreignWarnings(manifest, target)],
     refusals: [...database.refusals, ...trees.refusals, ...envFile.refusals],
   };
-  const basis = { selection, onDrift, live, changesDatabase, tables, trees: trees.targets, envFile };
+  const where = { trees: trees.targets, envFile };
+  const basis = { selection, onDrift, live, structure, changesDatabase, tables, ...where };
   return {
     plan: { ...plan, hash: await planHash(parts, plan, basis) },
     tables,

@@ -1,4 +1,5 @@
 /** How the structure of a target differs from the one in a bundle, object by object. Pure. */
+import { createHash } from 'node:crypto';
 import type { BundledStatement } from '../bundle/bundle.ts';
 import type { SchemaDifference } from './engine.ts';
 
@@ -7,10 +8,27 @@ interface Script {
   readonly after: readonly BundledStatement[];
 }
 
-/** What is different in `live`, in order of the objects' names. */
-export function schemaDifferences(bundled: Script, live: Script): SchemaDifference[] {
+/** What is different, and what is there now instead. */
+export interface ComparedScripts {
+  /** In order of the objects' names. */
+  readonly differences: readonly SchemaDifference[];
+  /** SHA-256 in hex over the live statements of every object that differs; equal while they differ in the same way. */
+  readonly fingerprint: string;
+}
+
+/** Compares the script of a bundle with that of the target. */
+export function compareScripts(bundled: Script, live: Script): ComparedScripts {
   const then = byObject(bundled);
   const now = byObject(live);
+  const differences = schemaDifferences(then, now);
+  const present = differences.map(({ object }) => [object, now.get(object) ?? null]);
+  return { differences, fingerprint: createHash('sha256').update(JSON.stringify(present)).digest('hex') };
+}
+
+function schemaDifferences(
+  then: ReadonlyMap<string, string>,
+  now: ReadonlyMap<string, string>,
+): SchemaDifference[] {
   const differences: SchemaDifference[] = [];
   for (const [object, sql] of then) {
     const present = now.get(object);

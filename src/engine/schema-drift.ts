@@ -67,8 +67,15 @@ export function tableDrift(live: Table | undefined, bundled: ManifestTable): Tab
   if (bundled.columns.length > 0 && skipped.length === bundled.columns.length) {
     refusals.push('none of the columns in the bundle exists any more');
   }
-  const reshaped = drift.length > 0 || live.primaryKey.join('\0') !== bundled.primaryKey.join('\0');
+  if (live.primaryKey.join('\0') !== bundled.primaryKey.join('\0')) {
+    drift.push(`the primary key is ${keyOf(live)} now, ${keyOf(bundled)} in the bundle`);
+  }
+  const reshaped = drift.length > 0;
   return { drift, adaptation: { skipped, retyped, reshaped, losses, refusals } };
+}
+
+function keyOf({ primaryKey }: Pick<Table, 'primaryKey'>): string {
+  return primaryKey.length === 0 ? 'none' : `(${primaryKey.join(', ')})`;
 }
 
 /** A column of the same type that is there instead, at the same place, may be the same by another name. */

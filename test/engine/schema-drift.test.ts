@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ManifestTable } from '../../src/bundle/manifest.ts';
-import { schemaDifferences } from '../../src/engine/schema-differences.ts';
+import { compareScripts } from '../../src/engine/schema-differences.ts';
 import { tableDrift } from '../../src/engine/schema-drift.ts';
 import type { Column, Table } from '../../src/source/source.ts';
 
@@ -87,10 +87,33 @@ test('objects that were added, removed and changed are named, several statements
     ],
     after: [{ object: 'VIEW v', sql: 'CREATE VIEW v AS SELECT 1' }],
   };
-  expect(schemaDifferences(then, now)).toEqual([
+  expect(compareScripts(then, now).differences).toEqual([
     { object: 'INDEX a_x', change: 'REMOVED' },
     { object: 'TABLE b', change: 'ADDED' },
     { object: 'VIEW v', change: 'CHANGED' },
   ]);
-  expect(schemaDifferences(then, then)).toEqual([]);
+  expect(compareScripts(then, then).differences).toEqual([]);
+});
+
+test('what a changed object became is told apart, what is as it was is not', () => {
+  const script = (...sql: string[]) => ({
+    before: sql.map((text, n) => ({ object: `VIEW v${n}`, sql: text })),
+    after: [],
+  });
+  const then = script('one', 'same');
+  const { fingerprint } = compareScripts(then, script('two', 'same'));
+  expect(compareScripts(then, script('two', 'same')).fingerprint).toBe(fingerprint);
+  expect(compareScripts(then, script('three', 'same')).fingerprint).not.toBe(fingerprint);
+  expect(compareScripts(script('one', 'other'), script('two', 'other')).fingerprint).toBe(fingerprint);
+});
+
+test('another primary key is drift, with and without one before', () => {
+  const keyed = (...primaryKey: string[]) => ({ ...live(ID, column('b', 'text')), primaryKey });
+  const then = { ...bundled(ID, column('b', 'text')), primaryKey: ['id'] };
+  expect(tableDrift(keyed('id'), then).drift).toEqual([]);
+  expect(tableDrift(keyed('b', 'id'), then)).toMatchObject({
+    drift: ['the primary key is (b, id) now, (id) in the bundle'],
+    adaptation: { reshaped: true, losses: [], refusals: [] },
+  });
+  expect(tableDrift(keyed(), then).drift).toEqual(['the primary key is none now, (id) in the bundle']);
 });
