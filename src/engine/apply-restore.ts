@@ -16,6 +16,7 @@ import type { EngineParts } from './parts.ts';
 import type { PlannedStructure } from './plan-structure.ts';
 import { type ProvenTable, proveTables } from './prove-tables.ts';
 import type { RestoreResult } from './record-result.ts';
+import { removeLeftovers } from './recover-leftovers.ts';
 import type { PreparedRestore } from './restore-plan.ts';
 import { type RestoredTable, restoredTable } from './restored-table.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -48,6 +49,10 @@ export async function applyRestore(
   const takeBack = async (): Promise<void> => {
     await loaded?.transaction.rollback();
     await staged.abort();
+    // A rollback that the database does not hear leaves something: it is asked once more, or later.
+    if (order.prepared.changesDatabase) {
+      await removeLeftovers(parts, record.row, order.target, new AbortController().signal);
+    }
   };
   let committing = false;
   try {

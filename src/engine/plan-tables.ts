@@ -111,7 +111,7 @@ interface ComparedTable extends TableDrift {
 
 const AS_IT_WAS: TableDrift = {
   drift: [],
-  adaptation: { skipped: [], retyped: false, reshaped: false, losses: [], refusals: [] },
+  adaptation: { skipped: [], retyped: false, numbers: [], reshaped: false, losses: [], refusals: [] },
 };
 
 function planOf({ table, rowsNow, drift, adaptation }: ComparedTable, adapted: boolean): TablePlan {

@@ -7,6 +7,7 @@ import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest } from './record-request.ts';
 import type { RestoreResult, TargetState } from './record-result.ts';
+import { removeLeftovers } from './recover-leftovers.ts';
 import { type RestoreRequest, untouched } from './restore-backup.ts';
 import { dropJournal, type RestoreJournal, readJournal, settle } from './restore-journal.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -37,7 +38,11 @@ export async function recoverRestore(
     return undefined;
   }
   await record.keepResult({ ...result, targetState: 'WHOLLY_OLD', rolledBack: true });
-  if (journal === undefined) await sweepDatabase(parts, record, row, source);
+  if (journal === undefined && !(await removeLeftovers(parts, row, source, record.signal))) {
+    record.warn(
+      'What the restore had begun beside the tables of the database could not be removed. It is tried again until the database answers.',
+    );
+  }
   for (const path of targetsOf(source, request)) {
     await parts.trees.sweep(path, row.id).catch((error: unknown) => {
       parts.log.warn({ err: error, recordId: row.id }, 'what a restore had staged could not be removed');
@@ -46,25 +51,6 @@ export async function recoverRestore(
   }
   await dropJournal(parts, row.id);
   return whyItStayedOld(row, journal, decidedBy);
-}
-
-/** What a restore that never came to its decision left in its database; the target itself is as it was. */
-async function sweepDatabase(
-  parts: EngineParts,
-  record: RunningRecord,
-  row: RecordRow,
-  source: SourceRow | undefined,
-): Promise<void> {
-  if (source?.database == null) return;
-  try {
-    await (await openDatabase(parts, source.database)).sweep(row.id, record.signal);
-  } catch (error) {
-    parts.log.warn(
-      { err: error, recordId: row.id },
-      'what a restore left in its database could not be removed',
-    );
-    record.warn('What the restore had begun beside the tables of the database could not be removed.');
-  }
 }
 
 async function settleJournal(

@@ -19,6 +19,7 @@ import type { EngineParts } from './parts.ts';
 import { expireUploads, sweepUploads } from './receive-upload.ts';
 import { readRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
+import { retryLeftovers } from './recover-leftovers.ts';
 import { recoverRestore } from './recover-restore.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
@@ -76,6 +77,7 @@ async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<voi
       await tryOne(parts, row, () => recoverOne(parts, runner, row));
     }
     await freeAbandonedLocks(parts);
+    await retryLeftovers(parts, new AbortController().signal);
     for (const backup of await parts.catalog.backups.deleting()) {
       await removeBackup(parts, backup, new AbortController().signal).catch((error: unknown) => {
         parts.log.warn({ err: error, backupId: backup.id }, 'a backup could not be deleted yet');

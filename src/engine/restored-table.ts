@@ -35,7 +35,9 @@ export function restoredTable(
   const reshaped = adaptation?.reshaped === true;
   const asIs = cleared.size === 0 && !reshaped;
   const columns = bundled.columns.map((column) => column.name).filter((name) => !skipped.has(name));
-  const seen = reshaped ? { only: new Set(columns), asText: retyped } : {};
+  const seen = reshaped
+    ? { only: new Set(columns), asText: retyped, numbers: new Set(adaptation?.numbers) }
+    : {};
   return {
     bundled,
     target: { schema: bundled.schema, name: bundled.name, columns },

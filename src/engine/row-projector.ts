@@ -26,13 +26,15 @@ export interface RowProjection {
   readonly cleared?: ReadonlySet<string>;
   /** Write numbers and booleans as strings, so that rows of columns whose type changed compare by their text. */
   readonly asText?: boolean;
+  /** With {@link asText}: columns whose numbers are written without zeros that end a fraction, so that 1.00 is 1. */
+  readonly numbers?: ReadonlySet<string>;
 }
 
 /** Where in a row the last byte was. */
 type Place = 'BETWEEN_ROWS' | 'BEFORE_KEY' | 'IN_KEY' | 'AFTER_KEY' | 'BEFORE_VALUE' | 'IN_VALUE';
 
 /** What is done with the value at hand. */
-type Treatment = 'KEEP' | 'QUOTE' | 'DROP';
+type Treatment = 'KEEP' | 'QUOTE' | 'NUMBER' | 'DROP';
 
 /** Turns chunks of row lines into chunks of projected row lines; chunks may end anywhere. */
 export class RowProjector {
@@ -45,6 +47,8 @@ export class RowProjector {
   #depth = 0;
   #inString = false;
   #escaped = false;
+  /** The number at hand, while it may go on in the next chunk. */
+  #number: Buffer[] = [];
   #output: Buffer[] = [];
 
   constructor(projection: RowProjection) {
@@ -118,7 +122,7 @@ export class RowProjector {
     // The key's closing quotation mark is in it, the opening one is not.
     const name: unknown = JSON.parse(`"${key.toString()}`);
     if (typeof name !== 'string') throw new Error('a row line has a member without a name');
-    const { skipped, only, cleared, asText } = this.#projection;
+    const { skipped, only, cleared, asText, numbers } = this.#projection;
     this.#treatment = 'KEEP';
     if (skipped?.has(name) === true || only?.has(name) === false) this.#treatment = 'DROP';
     else {
@@ -130,7 +134,8 @@ export class RowProjector {
         this.#treatment = 'DROP';
       } else if (asText === true && byte !== QUOTE && byte !== LETTER_N && !OPENING.has(byte)) {
         this.#output.push(QUOTATION_MARK);
-        this.#treatment = 'QUOTE';
+        this.#treatment = numbers?.has(name) === true ? 'NUMBER' : 'QUOTE';
+        this.#number = [];
       }
     }
     this.#place = 'IN_VALUE';
@@ -156,9 +161,18 @@ export class RowProjector {
       else if (CLOSING.has(byte)) this.#depth -= 1;
       end += 1;
     }
-    if (this.#treatment !== 'DROP') this.#output.push(chunk.subarray(at, end));
-    if (this.#treatment === 'QUOTE' && this.#place === 'BEFORE_KEY') this.#output.push(QUOTATION_MARK);
+    if (this.#treatment === 'NUMBER') this.#number.push(Buffer.from(chunk.subarray(at, end)));
+    else if (this.#treatment !== 'DROP') this.#output.push(chunk.subarray(at, end));
+    if (this.#place === 'BEFORE_KEY') this.#endQuoted();
     return end;
+  }
+
+  #endQuoted(): void {
+    if (this.#treatment === 'NUMBER') {
+      const number = Buffer.concat(this.#number).toString('latin1');
+      this.#output.push(Buffer.from(number.replace(/^(-?\d+)(?:\.0+|(\.\d*?[1-9])0+)$/, '$1$2')));
+    }
+    if (this.#treatment !== 'KEEP' && this.#treatment !== 'DROP') this.#output.push(QUOTATION_MARK);
   }
 
   /** The position behind the closing quotation mark, or the end of the chunk; `#inString` tells which. */

@@ -8,6 +8,8 @@ export interface Adaptation {
   readonly skipped: readonly string[];
   /** Whether a type changed: values are then compared by their text, and a restore that alters one is refused. */
   readonly retyped: boolean;
+  /** Columns that hold exact numbers before and after: 1 and 1.00 are the same to them. */
+  readonly numbers: readonly string[];
   /**
    * Whether the table is another than it was, by its columns or its primary key. What rows say beside their columns
    * (SQLite's rowids) may then be of no use to it.
@@ -67,11 +69,30 @@ export function tableDrift(live: Table | undefined, bundled: ManifestTable): Tab
   if (bundled.columns.length > 0 && skipped.length === bundled.columns.length) {
     refusals.push('none of the columns in the bundle exists any more');
   }
-  if (live.primaryKey.join('\0') !== bundled.primaryKey.join('\0')) {
-    drift.push(`the primary key is ${keyOf(live)} now, ${keyOf(bundled)} in the bundle`);
-  }
+  drift.push(...keyDrift(live, bundled));
+  const numbers = numbersOf(liveColumns, bundled);
   const reshaped = drift.length > 0;
-  return { drift, adaptation: { skipped, retyped, reshaped, losses, refusals } };
+  return { drift, adaptation: { skipped, retyped, numbers, reshaped, losses, refusals } };
+}
+
+/** Columns whose type changed from one kind of exact number to another. */
+function numbersOf(live: ReadonlyMap<string, Column>, bundled: ManifestTable): string[] {
+  return bundled.columns
+    .filter(({ name, type }) => {
+      const now = live.get(name)?.type ?? '';
+      return now !== type && isExactNumber(now) && isExactNumber(type);
+    })
+    .map(({ name }) => name);
+}
+
+/** Integers and decimals, as the three kinds of database print them; what floats round is no business of theirs. */
+function isExactNumber(type: string): boolean {
+  return /^(tiny|small|medium|big)?int(eger)?\b|^(numeric|decimal)\b/i.test(type);
+}
+
+function keyDrift(live: Table, bundled: ManifestTable): string[] {
+  if (live.primaryKey.join('\0') === bundled.primaryKey.join('\0')) return [];
+  return [`the primary key is ${keyOf(live)} now, ${keyOf(bundled)} in the bundle`];
 }
 
 function keyOf({ primaryKey }: Pick<Table, 'primaryKey'>): string {

@@ -114,6 +114,23 @@ describe('a structure without tables', () => {
   });
 });
 
+describe('sequences without tables', () => {
+  test('move back over the same structure, which is something to restore', async () => {
+    const { database, settings } = await postgres(
+      'CREATE SEQUENCE numbers START 5',
+      "SELECT nextval('numbers')",
+    );
+    const { backupId } = await holdfast.backUp(await sourceOf(settings));
+    await database.execute("SELECT setval('numbers', 99)");
+    const restored = await holdfast.restore(restoreOf(backupId));
+    expect(restored.error).toBeNull();
+    expect(await database.query("SELECT nextval('numbers')")).toEqual([['6']]);
+    const selection = { ...EVERYTHING, tables: [] };
+    const nothing = await holdfast.restore(restoreOf(backupId, { selection, preRestoreBackup: 'NONE' }));
+    expect(nothing.error).toMatchObject({ code: 'NO_OP_RESTORE' });
+  });
+});
+
 describe('an empty database', () => {
   test('is told that a selection makes every table, and gets the rows of the selected ones', async () => {
     const { settings } = await postgres(
@@ -151,6 +168,7 @@ describe('a table that the structure cannot make again', () => {
     );
     await database.execute(
       'CREATE TABLE glossary (entry word)',
+      'CREATE TABLE "Word.s ""of"" all" (entry word)',
       'CREATE TABLE book (id int)',
       "INSERT INTO glossary VALUES ('one')",
       'INSERT INTO book VALUES (1)',
@@ -159,7 +177,10 @@ describe('a table that the structure cannot make again', () => {
     const empty = await postgres();
     const sourceId = await sourceOf(empty.settings);
     const plan = await planOf(backupId, sourceId);
-    expect(plan.refusals).toEqual([expect.stringMatching(/^public\.glossary cannot be made again: .*word/)]);
+    expect([...plan.refusals].sort()).toEqual([
+      expect.stringMatching(/^public\.Word\.s "of" all cannot be made again: .*word/),
+      expect.stringMatching(/^public\.glossary cannot be made again: .*word/),
+    ]);
     const order = restoreOf(backupId, { sourceId, allowForeignSource: true });
     expect((await holdfast.restore(order)).error).toMatchObject({ code: 'INVALID_INPUT', phase: 'PLAN' });
 

@@ -348,3 +348,37 @@ test('a type that alters values is refused by the proof, one that does not is ta
   expect(taken.result).toMatchObject({ proven: true });
   expect(await library.column('SELECT price FROM book ORDER BY id')).toEqual(['12.50', null, '0.99']);
 });
+
+test.each([
+  ['PostgreSQL', postgresTarget, 'ALTER COLUMN born TYPE', 'born::text'],
+  ['MariaDB', mariadbTarget, 'MODIFY born', 'born'],
+] as const)(
+  'a wider type takes every number, one that rounds is refused: %s',
+  async (kind, makeTarget, alter, read) => {
+    if (kind === 'MariaDB' && noServer) return;
+    const library = await makeTarget();
+    targets.push(library);
+    await library.execute(...LIBRARY);
+    const source = await holdfast.engine.createSource(holdfast.actor, {
+      name: 'Library',
+      database: library.settings,
+      excludedTables: [],
+      clearedColumns: [],
+      trees: [],
+      configTrees: [],
+      envFile: null,
+    });
+    const { backupId } = await holdfast.backUp(source.id);
+    await library.execute(`ALTER TABLE author ${alter} numeric(10,2)`);
+    const wider = await holdfast.restore(restoreOf(backupId, { onDrift: 'ADAPT', preRestoreBackup: 'NONE' }));
+    expect(wider).toMatchObject({ error: null, result: { proven: true } });
+    const born = `SELECT ${read} FROM author ORDER BY id`;
+    expect(await library.column(born)).toEqual(['1815.00', null]);
+
+    await library.execute('UPDATE author SET born = 1815.5 WHERE id = 1');
+    const narrow = await holdfast.backUp(source.id);
+    await library.execute(`ALTER TABLE author ${alter} bigint`);
+    const rounding = restoreOf(narrow.backupId, { onDrift: 'ADAPT', preRestoreBackup: 'NONE' });
+    expect((await holdfast.restore(rounding)).error).toMatchObject({ code: 'SCHEMA_MISMATCH' });
+  },
+);

@@ -85,6 +85,43 @@ test('the globs of the source do not: those of the bundle decide, so the restore
   expect(await readFile(file('uploads/a.log'), 'utf8')).toBe('kept');
 });
 
+test('a second, different change of the structure does, also of an object that was changed before', async () => {
+  const { engine, actor } = holdfast;
+  const change = (view: string) => {
+    const database = new Database(file('app.sqlite'));
+    database.exec(`DROP VIEW IF EXISTS lines; ${view}`);
+    database.close();
+  };
+  change('CREATE VIEW lines AS SELECT line FROM log');
+  const { id } = await engine.createSource(actor, {
+    name: 'Shop',
+    database: { kind: 'SQLITE', path: file('app.sqlite') },
+    excludedTables: [],
+    clearedColumns: [],
+    trees: [],
+    configTrees: [],
+    envFile: null,
+  });
+  const { backupId } = await holdfast.backUp(id);
+  change('CREATE VIEW lines AS SELECT id FROM log');
+  const request = {
+    bundle: { backupId },
+    sourceId: null,
+    selection: EVERYTHING,
+    onDrift: 'RESTORE_SCHEMA',
+  } as const;
+  const { hash } = await engine.restorePlan(actor, request, new AbortController().signal);
+  const order = {
+    planHash: hash,
+    onDrift: 'RESTORE_SCHEMA',
+    preRestoreBackup: 'NONE',
+    dryRun: true,
+  } as const;
+  expect((await holdfast.restore(restoreOf(backupId, order))).error).toBeNull();
+  change('CREATE VIEW lines AS SELECT id, line FROM log');
+  expect((await holdfast.restore(restoreOf(backupId, order))).error).toMatchObject({ code: 'PLAN_CHANGED' });
+});
+
 test('another PostgreSQL database makes it PLAN_CHANGED, another user of the same one does not', async () => {
   const { engine, actor } = holdfast;
   const superuser = inject('postgresUrl');

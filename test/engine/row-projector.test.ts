@@ -21,6 +21,22 @@ test('columns are left out and cleared, and the rest stays byte for byte', () =>
   );
 });
 
+test('numbers of some columns are the same whatever zeros end them, and no digit of theirs goes', () => {
+  const projection = { asText: true, numbers: new Set(['n']) };
+  const written = (n: string) => project(`{"n":${n},"other":1.50}\n`, projection, 1);
+  for (const [number, same] of [
+    ['1.00', '1'],
+    ['-12.50', '-12.5'],
+    ['100', '100'],
+    ['0.10010', '0.1001'],
+    ['1.0e20', '1.0e20'],
+  ]) {
+    expect(written(number ?? '')).toBe(`{"n":"${same}","other":"1.50"}\n`);
+  }
+  expect(written('null')).toBe('{"n":null,"other":"1.50"}\n');
+  expect(written('"1.00"')).toBe('{"n":"1.00","other":"1.50"}\n');
+});
+
 test('a row all of whose columns are left out is an empty one', () => {
   expect(project('{"a":1,"b":[1,{"c":"]"}]}\n{}\n', { skipped: new Set(['a', 'b']) })).toBe('{}\n{}\n');
 });

@@ -30,7 +30,7 @@ const ID = column('id', 'integer');
 test('the same structure has no drift and nothing to adapt to', () => {
   expect(tableDrift(live(ID), bundled(ID))).toEqual({
     drift: [],
-    adaptation: { skipped: [], retyped: false, reshaped: false, losses: [], refusals: [] },
+    adaptation: { skipped: [], retyped: false, numbers: [], reshaped: false, losses: [], refusals: [] },
   });
 });
 
