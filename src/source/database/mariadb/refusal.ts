@@ -99,13 +99,18 @@ export function connectRefusal(error: unknown, user: string, database: string): 
 export function statementRefusal(error: unknown, context: RefusalContext = {}): unknown {
   if (error instanceof HoldfastError) return error;
   if (isConnectionLoss(error)) {
-    return new HoldfastError('SOURCE_UNREACHABLE', 'The connection to the MariaDB server was lost.', {
-      hint: 'Check that the server is running and the network is stable, then try again.',
-      cause: error,
-    });
+    return connectionLost(error);
   }
   if (!(error instanceof SqlError)) return error;
   return new HoldfastError(...refusalOf(error, context));
+}
+
+/** The error for a connection that is gone. */
+export function connectionLost(cause?: unknown): HoldfastError {
+  return new HoldfastError('SOURCE_UNREACHABLE', 'The connection to the MariaDB server was lost.', {
+    hint: 'Check that the server is running and the network is stable, then try again.',
+    cause,
+  });
 }
 
 type Refusal = [code: HoldfastError['code'], message: string, details: { hint: string; cause: unknown }];

@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { type Connection, createConnection, SqlError } from 'mariadb';
 import { abortError, HoldfastError, throwIfAborted } from '../../../errors.ts';
 import { type MariadbAddress, tlsOptions } from './address.ts';
-import { connectRefusal } from './refusal.ts';
+import { connectionLost, connectRefusal } from './refusal.ts';
 import { limits, PINNED } from './session-settings.ts';
 
 /** How long to wait for the server to end a session of ours, milliseconds. */
@@ -202,6 +202,8 @@ export class MariadbSession {
   /** The rows of a query, each an array of bytes, as they arrive. A caller that stops early ends the session. */
   async *stream(sql: string, signal: AbortSignal): AsyncGenerator<readonly (Buffer | null)[]> {
     throwIfAborted(signal);
+    // The driver fails with a TypeError of its own when a stream is asked for on a connection that is gone.
+    if (!this.#connection.isValid()) throw connectionLost();
     const stream = this.#connection.queryStream({ sql, typeCast: (field) => field.buffer() });
     const onAbort = () => {
       stream.destroy(abortError(signal));
