@@ -1,4 +1,4 @@
-/** What belongs to the database and yet is in no script: replication, logins to other servers, owners. */
+/** What belongs to the database and yet is in no script: replication, logins to other servers, settings, owners. */
 import type { Inventory } from './schema-object.ts';
 
 const NOT_CARRIED = `
@@ -10,6 +10,12 @@ SELECT 'subscription ' || s.subname, 'replication is set up by hand' FROM pg_cat
 UNION ALL
 SELECT 'user mapping for ' || coalesce(nullif(m.usename, ''), 'public') || ' on server ' || m.srvname,
        'holds the password of another server' FROM pg_catalog.pg_user_mappings m
+UNION ALL
+SELECT CASE s.setrole WHEN 0 THEN 'settings of the database' ELSE 'settings of the role ' || pg_catalog.pg_get_userbyid(s.setrole) || ' in the database' END,
+       pg_catalog.string_agg(pg_catalog.split_part(c.setting, '=', 1), ', ' ORDER BY c.setting COLLATE "C") || ': set by ALTER DATABASE or ALTER ROLE, and belong to the server, which a restore leaves as it is'
+  FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c(setting)
+ WHERE s.setdatabase = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+ GROUP BY s.setrole
 UNION ALL
 SELECT 'security labels', 'labels are for modules of the server' FROM pg_catalog.pg_seclabel HAVING pg_catalog.count(*) > 0
 UNION ALL
