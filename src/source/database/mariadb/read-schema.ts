@@ -131,7 +131,7 @@ async function readViews(reading: Reading, names: readonly TextRow[]): Promise<S
   const views = new Map<string, TextRow>();
   for (const [name = '', type] of names) {
     if (type !== 'VIEW' || name === null) continue;
-    if (await isBroken(reading, name)) {
+    if (await isBroken(reading.session, name, reading.signal)) {
       const reason = 'It reads a table, column or function that is not there any more.';
       reading.notCarried.push({ name: `VIEW ${name}`, reason });
       continue;
@@ -153,7 +153,7 @@ async function readViews(reading: Reading, names: readonly TextRow[]): Promise<S
 }
 
 /** The server keeps views of what was dropped, but would not make them again. */
-async function isBroken({ session, signal }: Reading, view: string): Promise<boolean> {
+export async function isBroken(session: MariadbSession, view: string, signal: AbortSignal): Promise<boolean> {
   try {
     await session.query(`SHOW COLUMNS FROM ${quoteName(view)}`, signal);
     return false;

@@ -38,6 +38,8 @@ export interface RestoreTables {
   readonly sequences: readonly SchemaStatement[];
   /** Statements that run after the swap, apart from foreign keys: routines, views, triggers, events. */
   readonly epilogue: readonly SchemaStatement[];
+  /** Views that work now and are not made again: they may read what a replaced table does not have any more. */
+  readonly otherViews: readonly string[];
 }
 
 /**
@@ -79,6 +81,7 @@ export function planTables(
   const others = ['TABLE', 'INDEX', 'FOREIGN KEY'];
   const isOther = ({ object }: SchemaStatement) => !others.some((kind) => object.startsWith(`${kind} `));
   const made = script.before.filter(isOther);
+  const views = new Set(byName(script.after, 'VIEW').keys());
   const found = new Map(live.before.map(({ object, sql }) => [object, sql]));
   return {
     planned,
@@ -87,6 +90,7 @@ export function planTables(
     sequences: made.filter(({ object, sql }) => found.has(object) && found.get(object) !== sql),
     epilogue:
       request.schema === undefined ? triggers : withoutTriggersOf(stays, script.after).filter(isOther),
+    otherViews: [...byName(live.after, 'VIEW').keys()].filter((name) => !views.has(name)),
   };
 }
 

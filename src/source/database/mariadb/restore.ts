@@ -12,6 +12,7 @@ import { loadRows } from './load-rows.ts';
 import { quoteName, tableKey, tableLabel } from './names.ts';
 import { serverIdentity } from './outcome.ts';
 import { probe } from './probe.ts';
+import { isBroken } from './read-schema.ts';
 import { isConnectionLoss, statementRefusal } from './refusal.ts';
 import { dropOf, type PlannedTable } from './restore-tables.ts';
 import { restartSequence, setCounter } from './sequences.ts';
@@ -133,7 +134,7 @@ export class MariadbRestore implements DatabaseRestore {
       for (const check of keyChecks(this.#ground, true)) await checkKey(this.#worker, check, NEVER);
       this.#swapTried = true;
       await this.#worker.execute(swapStatement(this.#ground), NEVER);
-      this.#warnings = await finishSwap(this.#worker, names, NEVER);
+      this.#warnings = [...(await finishSwap(this.#worker, names, NEVER)), ...(await this.#brokenViews())];
     } catch (error) {
       if (this.#worker.lost || isConnectionLoss(error)) {
         throw new HoldfastError('SOURCE_UNREACHABLE', 'The connection broke while the tables were swapped.', {
@@ -145,6 +146,18 @@ export class MariadbRestore implements DatabaseRestore {
     }
     this.#done = true;
     await this.#worker.end();
+  }
+
+  /** The restore took effect: what keeps this from being found out is no fault of it. */
+  async #brokenViews(): Promise<readonly string[]> {
+    const broken: string[] = [];
+    for (const view of this.#ground.tables.otherViews) {
+      if (!(await isBroken(this.#worker, view, NEVER).catch(() => false))) continue;
+      broken.push(
+        `VIEW ${view}, which the backup does not know, reads what is not there any more: it was left as it is.`,
+      );
+    }
+    return broken;
   }
 
   async rollback(): Promise<void> {

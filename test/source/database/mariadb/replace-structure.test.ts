@@ -159,6 +159,65 @@ describe.skipIf(serverUrl === null)('putting an old structure back over one that
     expect(await database.query('SELECT name FROM names ORDER BY 1')).toEqual([['ADA'], ['GRACE']]);
   });
 
+  it('names views it does not know that read columns which are gone now, and leaves all of them', async () => {
+    await database.execute(
+      'ALTER TABLE customer ADD COLUMN later INT',
+      'CREATE TABLE short (id INT)',
+      'CREATE VIEW broken_before AS SELECT id FROM short',
+      'DROP TABLE short',
+      'CREATE VIEW of_later AS SELECT later FROM customer',
+      'CREATE VIEW over_it AS SELECT * FROM of_later',
+      'CREATE VIEW of_name AS SELECT name FROM customer',
+    );
+    const restore = await putBackUncommitted(source, taken, {
+      schema: { mode: 'REPLACE', script: taken.script },
+    });
+    const ticket = await restore.ticket();
+    await restore.commit();
+    await source.forget(ticket, never);
+    expect(restore.warnings).toEqual([
+      expect.stringMatching(/^VIEW of_later, .* left as it is/),
+      expect.stringMatching(/^VIEW over_it, .* left as it is/),
+    ]);
+    expect(await database.query('SELECT name FROM of_name')).toEqual([['ADA']]);
+    expect((await tables()).filter(([, type]) => type === 'VIEW')).toHaveLength(4);
+  });
+
+  it('names packages as not carried, and leaves those of the target alone', async () => {
+    await database.execute(
+      "SET sql_mode = 'ORACLE'",
+      'CREATE PACKAGE counting AS FUNCTION one RETURN INT; END',
+      'CREATE PACKAGE BODY counting AS FUNCTION one RETURN INT AS BEGIN RETURN 1; END; END',
+    );
+    taken = await take(source, ['customer']);
+    expect(taken.script.notCarried).toEqual([
+      { name: 'PACKAGE counting', reason: 'Packages are not carried.' },
+      { name: 'PACKAGE BODY counting', reason: 'Packages are not carried.' },
+    ]);
+    const packages =
+      'SELECT ROUTINE_TYPE, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()';
+    const before = await database.query(packages);
+    expect(before).toHaveLength(2);
+    await replace();
+    expect(await database.query(packages)).toEqual(before);
+  });
+
+  it('keeps a table system-versioned, with its present rows and without its history', async () => {
+    await database.execute(
+      'CREATE TABLE versioned (id INT PRIMARY KEY, v TEXT) WITH SYSTEM VERSIONING',
+      "INSERT INTO versioned VALUES (1, 'a')",
+      "UPDATE versioned SET v = 'b'",
+    );
+    taken = await take(source, ['versioned']);
+    const before = await definition('versioned');
+    await database.execute('DELETE FROM versioned', 'ALTER TABLE versioned DROP SYSTEM VERSIONING');
+    await replace();
+    expect(await definition('versioned')).toBe(before);
+    expect(await database.query('SELECT * FROM versioned FOR SYSTEM_TIME ALL')).toEqual([['1', 'b']]);
+    await database.execute("UPDATE versioned SET v = 'c'");
+    expect(await database.query('SELECT COUNT(*) FROM versioned FOR SYSTEM_TIME ALL')).toEqual([['2']]);
+  });
+
   it('names a view that reads what is not there any more, and makes the rest', async () => {
     await database.execute(
       'CREATE TABLE short (id INT)',
