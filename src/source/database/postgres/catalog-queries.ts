@@ -77,7 +77,8 @@ SELECT a.attrelid::text AS oid, a.attname::text AS name,
             WHEN base.oid = ANY ('{date,time,timetz,timestamp,timestamptz,interval,uuid,oid,inet,cidr,macaddr,macaddr8,pg_lsn,xid,cid,tid,money}'::regtype[]) THEN 'SHORT_WORD'
             WHEN base.oid = ANY ('{bit,varbit,_bool,_int2,_int4,_int8,_float4,_float8,_numeric,_oid,_uuid}'::regtype[]) THEN 'WORD'
             WHEN base.oid = 'bytea'::regtype THEN 'BYTES'
-            WHEN base.oid = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'TEXT'
+            -- A refcursor is written by the output function of text, which does not take one.
+            WHEN base.oid = ANY ('{text,varchar,bpchar,refcursor}'::regtype[]) THEN 'TEXT'
             ELSE 'OTHER' END AS writing,
        pg_catalog.quote_ident(pn.nspname) || '.' || pg_catalog.quote_ident(p.proname) AS "outputFunction",
        CASE WHEN own.typtype = 'd' THEN pg_catalog.format_type(base.oid, -1) END AS "domainOf"
