@@ -169,7 +169,7 @@ describe.skipIf(serverUrl === null)('putting an old structure back over one that
       'CREATE VIEW over_it AS SELECT * FROM of_later',
       'CREATE VIEW of_name AS SELECT name FROM customer',
     );
-    const restore = await putBackUncommitted(source, taken, {
+    const restore = await loadTaken(source, taken, {
       schema: { mode: 'REPLACE', script: taken.script },
     });
     const ticket = await restore.ticket();
