@@ -115,7 +115,7 @@ export interface DatabaseSnapshot {
   /** When the snapshot was taken, by the clock of this host. */
   readonly instant: Date;
   /**
-   * The row lines of one table, without generated columns.
+   * The row lines of one table, without generated columns. A chunk may be overwritten once the next is asked for.
    * A table that vanished meanwhile is SCHEMA_MISMATCH, a lost connection SOURCE_UNREACHABLE.
    */
   readRows(table: Table, signal: AbortSignal): AsyncIterable<Buffer>;

@@ -90,7 +90,7 @@ interface Kept {
 /** The text of an iterable of bytes. */
 export async function textOf(chunks: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts).toString('utf8');
 }
 

@@ -14,6 +14,15 @@ const HEADER_BYTES = 5;
 /** Batches that wait for the reader before the socket is told to stop. */
 const WAITING = 2;
 
+/**
+ * Frees what a chunk holds at once: left to the garbage collector, chunks of some hundred megabytes of rows would have it
+ * go through the whole heap again and again. A chunk that shares its memory with others is left alone.
+ */
+function release(chunk: Buffer): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
+}
+
 /** What pg calls on the query that is running. */
 interface RunningQuery extends Submittable {
   handleError(error: unknown): void;
@@ -36,6 +45,10 @@ export class CopyOut implements RunningQuery {
   /** Bytes left of the message that a chunk ended in, and whether they are rows. */
   #left = 0;
   #isRows = false;
+  /** The batch that is with the reader. */
+  #given: Buffer | undefined;
+  /** Whether pg was handed a piece of the present chunk, and may keep it. */
+  #shared = false;
   #failure: unknown;
   #done = false;
   #wake = (): void => {};
@@ -44,11 +57,19 @@ export class CopyOut implements RunningQuery {
     this.#sql = sql;
   }
 
-  /** The next rows; undefined behind the last one, when the connection is ready for another statement. */
+  /**
+   * The next rows, in a buffer that is overwritten once more are asked for; undefined behind the last one, when the
+   * connection is ready for another statement.
+   */
   async next(): Promise<Buffer | undefined> {
+    if (this.#given !== undefined) this.#rows.takeBack(this.#given);
+    this.#given = undefined;
     for (;;) {
       const batch = this.#waiting.shift();
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#given = batch;
+        return batch;
+      }
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#done) return undefined;
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -85,7 +106,9 @@ export class CopyOut implements RunningQuery {
 
   readonly #onData = (chunk: Buffer): void => {
     try {
+      this.#shared = false;
       this.#parse(chunk);
+      if (!this.#shared) release(chunk);
     } catch (error) {
       this.#stream?.destroy();
       this.handleError(error);
@@ -102,7 +125,7 @@ export class CopyOut implements RunningQuery {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, end - at);
         if (this.#isRows) this.#rows.add(chunk, at, at + taken);
-        else this.#pgListener?.(chunk.subarray(at, at + taken));
+        else this.#handToPg(chunk.subarray(at, at + taken));
         this.#left -= taken;
         at += taken;
       } else if (this.#headerLength === 0 && end - at >= HEADER_BYTES && chunk[at] === COPY_DATA) {
@@ -140,6 +163,11 @@ export class CopyOut implements RunningQuery {
     if (code === COPY_DONE) this.#rows.flush();
     this.#giveBack(Buffer.concat([header, rest]));
     return true;
+  }
+
+  #handToPg(piece: Buffer): void {
+    this.#shared = true;
+    this.#pgListener?.(piece);
   }
 
   #giveBack(rest: Buffer): void {

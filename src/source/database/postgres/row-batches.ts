@@ -26,7 +26,9 @@ const LENGTH_OF: Readonly<Partial<Record<Place, number>>> = {
 /** Takes the payload of CopyData messages, in order, and gives out batches of row lines. */
 export class RowBatches {
   readonly #give: (batch: Buffer) => void;
-  #batch = Buffer.allocUnsafe(BATCH_BYTES);
+  #batch: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  /** A batch that came back, for the next one. */
+  #spare: Buffer | undefined;
   #length = 0;
   #place: Place = 'SIGNATURE';
   readonly #gathered = Buffer.alloc(SIGNATURE_BYTES);
@@ -93,11 +95,17 @@ export class RowBatches {
     }
   }
 
+  /** Takes back a batch that nobody looks at any more, to fill it again: fresh ones keep the collector busy. */
+  takeBack(batch: Buffer): void {
+    this.#spare = Buffer.from(batch.buffer);
+  }
+
   /** Hands on what there is. */
   flush(): void {
     if (this.#length === 0) return;
     this.#give(this.#batch.subarray(0, this.#length));
-    this.#batch = Buffer.allocUnsafe(BATCH_BYTES);
+    this.#batch = this.#spare ?? Buffer.allocUnsafeSlow(BATCH_BYTES);
+    this.#spare = undefined;
     this.#length = 0;
   }
 

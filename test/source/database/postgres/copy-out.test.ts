@@ -56,7 +56,8 @@ async function read(pieces: readonly Buffer[]): Promise<{ rows: Buffer; heard: B
     };
     check();
   });
-  for (let batch = await copy.next(); batch !== undefined; batch = await copy.next()) rows.push(batch);
+  for (let batch = await copy.next(); batch !== undefined; batch = await copy.next())
+    rows.push(Buffer.from(batch));
   await ended;
   return { rows: Buffer.concat(rows), heard: Buffer.concat(heard) };
 }

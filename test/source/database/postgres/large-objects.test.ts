@@ -63,7 +63,7 @@ describe('large objects', () => {
     const restore = await putBackUncommitted(source, taken);
     const again: Buffer[] = [];
     const table = { schema: 'pg_catalog', name: 'pg_largeobject', columns: ['loid', 'pageno', 'data'] };
-    for await (const chunk of restore.readRows(table, never)) again.push(chunk);
+    for await (const chunk of restore.readRows(table, never)) again.push(Buffer.from(chunk));
     expect(Buffer.concat(again).toString()).toBe(taken.rows[0]?.toString());
     await restore.rollback();
     expect(await database.query(OBJECTS)).toEqual(before);

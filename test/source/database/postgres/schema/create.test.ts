@@ -114,7 +114,7 @@ describe('a restore into an empty database', () => {
     expect(await restore.load(table, rows(), never)).toBe(2);
     await restore.finish([], never);
     const read: Buffer[] = [];
-    for await (const chunk of restore.readRows(table, never)) read.push(chunk);
+    for await (const chunk of restore.readRows(table, never)) read.push(Buffer.from(chunk));
     expect(Buffer.concat(read).equals(taken.rows[0] ?? Buffer.alloc(0))).toBe(true);
     await restore.ticket();
     await restore.commit();
