@@ -1,5 +1,5 @@
 /**
- * One block deflated on the thread pool. Hexadecimal and base64, which is how blobs stand in rows, hold nothing that
+ * Blocks deflated on the thread pool. Hexadecimal and base64, which is how blobs stand in rows, hold nothing that
  * occurred before, yet zlib looks for it at every byte: there Huffman codes alone take a quarter of the time
  * and less room.
  */
@@ -16,6 +16,8 @@ const GLANCE_BYTES = 4096;
 const SEPARATORS: ReadonlySet<number> = new Set([0x20, 0x0a, 0x22, 0x2c, 0x3a]);
 /** A larger share of separators means text or small values, which zlib packs well by itself. */
 const FEW = 0.01;
+/** Blocks of long values in a row that one judgement holds for; to judge costs as much as to pack. */
+const BLOCKS_A_JUDGEMENT = 16;
 
 const deflateOnPool = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
 
@@ -42,14 +44,42 @@ async function sampleSize(block: Buffer, options: ZlibOptions): Promise<number> 
   return sample.length;
 }
 
-/** Deflates a block when it is its turn; the output is plain deflate whatever was chosen. */
-export function deflateBlock(block: Buffer, options: ZlibOptions): Promise<Buffer> {
-  return deflating.run(async () => {
-    if (!isOneLongValue(block)) return deflateOnPool(block, options);
-    const codesOnly = { ...options, strategy: constants.Z_HUFFMAN_ONLY };
-    const smaller = (await sampleSize(block, codesOnly)) <= (await sampleSize(block, options));
-    return deflateOnPool(block, smaller ? codesOnly : options);
-  });
+/** Deflates the blocks of one entry, each when it is its turn; the output is plain deflate whatever was chosen. */
+export class BlockDeflater {
+  readonly #options: ZlibOptions;
+  /** The last judgement, and how many blocks it still holds for. */
+  #codesSuffice: Promise<boolean> = Promise.resolve(false);
+  #trusted = 0;
+
+  constructor(options: ZlibOptions) {
+    this.#options = options;
+  }
+
+  deflate(block: Buffer): Promise<Buffer> {
+    if (!isOneLongValue(block)) return deflating.run(() => deflateOnPool(block, this.#options));
+    const suffice = this.#judge(block);
+    return deflating.run(async () => {
+      const options = (await suffice)
+        ? { ...this.#options, strategy: constants.Z_HUFFMAN_ONLY }
+        : this.#options;
+      return deflateOnPool(block, options);
+    });
+  }
+
+  /** Whether codes alone take less room. Values of one entry are much alike, so not every block is packed twice. */
+  #judge(block: Buffer): Promise<boolean> {
+    if (this.#trusted === 0) {
+      this.#codesSuffice = codesSuffice(block, this.#options);
+      this.#trusted = BLOCKS_A_JUDGEMENT;
+    }
+    this.#trusted -= 1;
+    return this.#codesSuffice;
+  }
+}
+
+async function codesSuffice(block: Buffer, options: ZlibOptions): Promise<boolean> {
+  const codesOnly = { ...options, strategy: constants.Z_HUFFMAN_ONLY };
+  return (await sampleSize(block, codesOnly)) <= (await sampleSize(block, options));
 }
 
 /** The share of its size that a piece from the middle of a block keeps when it is deflated. */

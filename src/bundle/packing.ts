@@ -12,7 +12,7 @@ import {
   type ZstdCompress,
   zstdCompressSync,
 } from 'node:zlib';
-import { deflateBlock, deflatedShare } from './deflate-block.ts';
+import { BlockDeflater, deflatedShare } from './deflate-block.ts';
 import type { Compression } from './manifest.ts';
 import { DEFLATED, STORED, ZSTANDARD } from './zip-methods.ts';
 
@@ -61,11 +61,14 @@ function deflate(level: number): Packing {
   const options = { level, chunkSize: OUTPUT_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
   return {
     method: DEFLATED,
-    newPacker: () => ({
-      pack: (block) => deflateBlock(block, options),
-      end: async () => DEFLATE_END,
-      close: () => {},
-    }),
+    newPacker: () => {
+      const deflater = new BlockDeflater(options);
+      return {
+        pack: (block) => deflater.deflate(block),
+        end: async () => DEFLATE_END,
+        close: () => {},
+      };
+    },
     // zlib's own chunk would keep 16 KB of memory for a file of ten bytes.
     packWhole: (content) => deflateRawSync(content, { level, chunkSize: Math.max(64, content.length) }),
   };
