@@ -192,7 +192,7 @@ class ZipBundleReader implements BundleReader {
       report.entries++;
     }
     const guide = this.#entry(RESTORE_GUIDE);
-    yield { entry: RESTORE_GUIDE, check: () => drain(entryContent(this.#file, guide, signal)) };
+    yield { entry: RESTORE_GUIDE, check: () => drain(entryContent(this.#file, guide, signal, true)) };
   }
 
   async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
@@ -212,7 +212,7 @@ class ZipBundleReader implements BundleReader {
   async #verifyPart(part: TablePart, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
     const array = new RowArrayCheck(part.entry, this.#limits.rowBytes);
     let told = 0;
-    for await (const chunk of this.#partContent(part, signal)) {
+    for await (const chunk of this.#partContent(part, signal, true)) {
       array.take(chunk);
       tell({ bytes: chunk.length, rows: array.rows - told });
       told = array.rows;
@@ -229,8 +229,9 @@ class ZipBundleReader implements BundleReader {
     checkCount(part, array.finish());
   }
 
-  #partContent(part: TablePart, signal: AbortSignal): AsyncIterable<Buffer> {
-    return hashed(entryContent(this.#file, this.#entry(part.entry), signal), part.sha256, part.entry);
+  #partContent(part: TablePart, signal: AbortSignal, fleeting = false): AsyncIterable<Buffer> {
+    const content = entryContent(this.#file, this.#entry(part.entry), signal, fleeting);
+    return hashed(content, part.sha256, part.entry);
   }
 
   #partsOf(table: ManifestTable): TablePart[] {

@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
+import { inflatePieces } from './inflate-pieces.ts';
 import { wrongContent } from './refusal.ts';
 import { STORED, ZSTANDARD } from './zip-methods.ts';
 import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
@@ -85,16 +86,25 @@ async function* rawContent(file: RandomAccess, entry: ZipEntry, signal: AbortSig
   }
 }
 
-async function* unpacked(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncGenerator<Buffer> {
+/**
+ * As one stream.
+ * @param bytesBefore of the compressed content, that were unpacked already; `before` is what they came to last
+ */
+async function* unpacked(
+  raw: AsyncIterable<Buffer>,
+  entry: ZipEntry,
+  bytesBefore = 0,
+  before: Buffer = Buffer.alloc(0),
+): AsyncGenerator<Buffer> {
   const options = { chunkSize: CHUNK_BYTES, readableHighWaterMark: AHEAD_BYTES };
   const unpacking =
     entry.method === ZSTANDARD
       ? createZstdDecompress({ ...options, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } })
-      : createInflateRaw(options);
+      : createInflateRaw(before.length === 0 ? options : { ...options, dictionary: before });
   // The pipeline's errors destroy `unpacking`, which hands them to the loop.
   pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), unpacking, () => {});
   yield* unpacking;
-  checkConsumed(unpacking.bytesWritten, entry);
+  if (unpacking.bytesWritten !== entry.compressedSize - bytesBefore) throw notConsumed(entry);
 }
 
 /**
@@ -116,7 +126,7 @@ async function* unpackedAtOnce(raw: AsyncIterable<Buffer>, entry: ZipEntry): Asy
       : inflateRawSync(packed, options);
   const { buffer, engine } = inflateInfo.parse(result);
   yield buffer;
-  checkConsumed(engine.bytesWritten, entry);
+  if (engine.bytesWritten !== entry.compressedSize) throw notConsumed(entry);
 }
 
 /** What `info: true` makes of the result, which the types do not tell. */
@@ -125,32 +135,36 @@ const inflateInfo = z.object({
   engine: z.object({ bytesWritten: z.number() }),
 });
 
-function checkConsumed(bytes: number, entry: ZipEntry): void {
-  if (bytes !== entry.compressedSize)
-    throw wrongContent(entry.name, 'holds more than its compressed content');
+function notConsumed(entry: ZipEntry): Error {
+  return wrongContent(entry.name, 'holds more than its compressed content');
 }
 
-function uncompressed(raw: AsyncIterable<Buffer>, entry: ZipEntry): AsyncIterable<Buffer> {
+function uncompressed(raw: AsyncIterable<Buffer>, entry: ZipEntry, fleeting: boolean): AsyncIterable<Buffer> {
   if (entry.method === STORED) return raw;
-  return entry.compressedSize <= SMALL_BYTES && entry.size <= SMALL_BYTES
-    ? unpackedAtOnce(raw, entry)
-    : unpacked(raw, entry);
+  if (entry.compressedSize <= SMALL_BYTES && entry.size <= SMALL_BYTES) return unpackedAtOnce(raw, entry);
+  if (entry.method === ZSTANDARD) return unpacked(raw, entry);
+  return inflatePieces(raw, entry.compressedSize, {
+    free: fleeting,
+    rest: (rest, bytesBefore, before) => unpacked(rest, entry, bytesBefore, before),
+  });
 }
 
 /**
  * Streams an entry. The last chunk is given out before the checks at the end; the iteration throws when they fail.
+ * @param fleeting the reader looks at no chunk any more when it asks for the next
  * @throws INVALID_CHECKSUM naming the entry; errors of the storage as they are
  */
 export async function* entryContent(
   file: RandomAccess,
   entry: ZipEntry,
   signal: AbortSignal,
+  fleeting = false,
 ): AsyncGenerator<Buffer> {
   const raw = rawContent(file, entry, signal);
   let crc = 0;
   let size = 0;
   try {
-    for await (const chunk of uncompressed(raw, entry)) {
+    for await (const chunk of uncompressed(raw, entry, fleeting)) {
       size += chunk.length;
       if (size > entry.size) throw wrongContent(entry.name, `unpacks to more than its ${entry.size} bytes`);
       crc = crc32(chunk, crc);
