@@ -109,7 +109,7 @@ export interface BundleWriter {
 
 /** How a writer is made. */
 export interface BundleWriterOptions {
-  /** Receives the zip. Ended by finish, destroyed by abort. */
+  /** Receives the zip; its chunks are the sink's own. Ended by finish, destroyed by abort. */
   readonly sink: Writable;
   /** A directory for the list of entries, which grows with the number of files. */
   readonly spoolDirectory: string;

@@ -97,8 +97,9 @@ async function* asStream(pieces: readonly Buffer[], rest: AsyncIterable<Buffer>)
 }
 
 /**
- * The content of an entry; each output is a buffer of its own.
+ * The content of an entry.
  * @param compressedSize of the entry, bytes
+ * @throws Error for what is no deflated content
  */
 export async function* inflatePieces(
   raw: AsyncIterable<Buffer>,
@@ -119,7 +120,7 @@ export async function* inflatePieces(
         else ahead.push({ packed: next.value, inflated: inflate(next.value) });
       }
       const piece = ahead[0];
-      if (piece === undefined) return;
+      if (piece === undefined) throw new Error('the end of the deflated content is missing');
       if (piece.packed.equals(END) && position + END.length === compressedSize) return;
       const inflated = await piece.inflated;
       const isLast = position + piece.packed.length + END.length === compressedSize;
