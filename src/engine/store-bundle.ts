@@ -2,16 +2,19 @@
  * Takes the bytes of a bundle to storage while they are written, hashed on the way. Nothing is visible before the
  * storage has committed, and nothing of a failed one stays.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Compression, Manifest, ManifestDraft } from '../bundle/manifest.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunningRecord } from './running-record.ts';
+
+/** What the writer may be ahead of the storage. */
+const AHEAD_BYTES = 512 * 1024;
 
 /** A bundle that is in storage. */
 export interface StoredBundle {
@@ -45,6 +48,37 @@ export async function storeBundle(
   }
 }
 
+/**
+ * Passes chunks on to `target`, and frees each as soon as it was taken: left to the garbage collector, chunks of some
+ * dozen megabytes would have it go through the whole heap.
+ */
+function hashedInto(target: Writable, hash: Hash): Writable {
+  const sink = new Writable({
+    highWaterMark: AHEAD_BYTES,
+    write(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      target.write(chunk, (error) => {
+        // Smaller ones are slices of what Node hands out to everybody.
+        if (chunk.buffer instanceof ArrayBuffer && chunk.buffer.byteLength > Buffer.poolSize)
+          chunk.buffer.transfer(0);
+        done(error);
+      });
+    },
+    final(done) {
+      target.end(done);
+    },
+    destroy(error, done) {
+      if (!target.writableFinished) target.destroy(error ?? undefined);
+      done(error);
+    },
+  });
+  target.on('error', (error) => sink.destroy(error));
+  target.on('close', () => {
+    if (!target.writableFinished) sink.destroy(new Error('the storage closed the bundle early'));
+  });
+  return sink;
+}
+
 async function storeThrough(
   parts: EngineParts,
   record: RunningRecord,
@@ -57,22 +91,17 @@ async function storeThrough(
   const storageFailed = new AbortController();
   const signal = AbortSignal.any([record.signal, storageFailed.signal]);
   const hash = createHash('sha256');
-  const sink = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  const stored = pipeline(sink, upload.writable);
+  const sink = hashedInto(upload.writable, hash);
+  const stored = finished(sink);
   stored.catch((error: unknown) => storageFailed.abort(error));
   const writer = parts.bundles.createWriter({ sink, spoolDirectory, compression });
   try {
     const draft = await fill(writer, signal);
     const { manifest, object } = await record.phase('STORE', async () => {
-      const finished = await writer.finish(draft, signal);
+      const written = await writer.finish(draft, signal);
       await stored;
       throwIfAborted(signal);
-      return { manifest: finished, object: await upload.commit() };
+      return { manifest: written, object: await upload.commit() };
     });
     return { manifest, sizeBytes: object.sizeBytes, checksum: hash.digest('hex') };
   } catch (error) {

@@ -36,7 +36,7 @@ export function createMemoryStorage(): Storage {
     const chunks: Buffer[] = [];
     const writable = new Writable({
       write(chunk: Buffer, _encoding, done) {
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
         done();
       },
     });

@@ -21,7 +21,10 @@ export interface StoredObject {
 
 /** An object that is being written. Until {@link commit} resolves nobody sees it. */
 export interface StorageUpload {
-  /** Takes the bytes, with backpressure. The caller ends it before {@link commit}. */
+  /**
+   * Takes the bytes, with backpressure, and looks at no chunk any more once its write was called back. The caller ends
+   * it before {@link commit}.
+   */
   readonly writable: Writable;
   /**
    * Makes the object durable and visible at once (filesystem: fsync, rename, fsync of the directory).
