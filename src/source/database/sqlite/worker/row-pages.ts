@@ -71,57 +71,134 @@ export function* readPages(
   }
 }
 
-/** Reads one page after the other; rowids are looked at only while they are not the ones to be expected. */
+/**
+ * Reads one page after the other. While rowids follow one another without a gap, they are counted and not looked at;
+ * where they are carried, they are said only while they are not the ones to be expected.
+ */
 function pageReader(source: RowSource, rowid: string): (first: bigint, limit: number) => Found {
-  const prepare = (saysRowids: boolean) => {
-    const statement = source.db.prepare<[bigint, number], Found>(pageSql(source, rowid, saysRowids));
-    statement.safeIntegers();
-    return (first: bigint, limit: number) => statement.get(first, limit) ?? NOTHING;
-  };
-  const plain = prepare(false);
-  if (carriedRowid(source.layout) === undefined) return plain;
-  const saying = prepare(true);
+  const carried = carriedRowid(source.layout) !== undefined;
+  const plain = limited(source, rowid, false);
+  const saying = carried ? limited(source, rowid, true) : plain;
+  const between = gapless(source, rowid);
   let saysRowids = false;
+  let isGapless = false;
   // What the next rowid would be if none had to be said.
   let next = 1n;
   return (first, limit) => {
+    if (isGapless) {
+      const page = between(first, limit);
+      isGapless = page.rows === BigInt(limit);
+      // A rowid behind a gap has to be said.
+      if (page.last !== null && (isGapless || !carried)) {
+        next = page.last + 1n;
+        return page;
+      }
+    }
     const page = saysRowids ? saying(first, limit) : plain(first, limit);
-    if (page.last === null) return page;
-    const isDense = page.first === next && page.last - next + 1n === page.rows;
+    if (page.last === null || page.first === null) return page;
+    isGapless = page.last - page.first + 1n === page.rows && (!carried || page.first === next);
     next = page.last + 1n;
-    const found = isDense || saysRowids ? page : saying(first, limit);
-    saysRowids = !isDense;
+    const found = isGapless || saysRowids || !carried ? page : saying(first, limit);
+    saysRowids = carried && !isGapless;
     return found;
   };
 }
 
-function pageSql(source: RowSource, rowid: string, saysRowids: boolean): string {
+/** Reads so many rows from a rowid on. */
+function limited(source: RowSource, rowid: string, saysRowids: boolean) {
   const { layout, columns, names } = source;
   // Names of our own, so that none can be mistaken for the rowid or the key.
-  const pairs = columns.map((column, place) => {
-    const value = `c${place}`;
-    // A blob must not get that far: some are taken for JSON. None is less than the empty one, and all else is.
-    const json = holdsNumbersOnly(layout, column)
-      ? value
-      : `CASE WHEN ${value} >= x'' THEN json_object('$blob', hex(${value})) ELSE ${value} END`;
-    return `${quoteText(names[place] ?? column.name)}, ${json}`;
-  });
-  const isSlow = slowCondition(source, (place) => `c${place}`);
-  const object = `json_object(${pairs.join(', ')})`;
-  const withRowid = `'{"${rowidField(names)}":' || said || ',' || substr(${object}, 2)`;
-  const line = `iif(${isSlow}, '', ${saysRowids ? `iif(said IS NULL, ${object}, ${withRowid})` : object})`;
-  const selected = columns.map((column, place) => `this.${quoteName(column.name)} AS c${place}`);
+  const nameOf = (place: number) => `c${place}`;
+  const selected = columns.map((column, place) => `this.${quoteName(column.name)} AS ${nameOf(place)}`);
   if (saysRowids) selected.push(`${saidRowid(layout, rowid)} AS said`);
-  return `SELECT CAST(group_concat(${line}, char(10)) || char(10) AS BLOB) AS json, min(k) AS first, max(k) AS last, count(*) AS rows
-    FROM (SELECT this.${rowid} AS k, ${selected.join(', ')} FROM main.${quoteName(layout.name)} AS this
-          WHERE this.${rowid} >= ? ORDER BY this.${rowid} LIMIT ?)`;
+  const said = `'{"${rowidField(names)}":' || said || ','`;
+  const line = lineSql(source, nameOf, (object) =>
+    saysRowids ? `iif(said IS NULL, ${object}, ${said} || substr(${object}, 2))` : object,
+  );
+  const statement = source.db.prepare<[bigint, number], Found>(
+    `SELECT ${linesSql(line)} AS json, min(k) AS first, max(k) AS last, count(*) AS rows
+     FROM (SELECT this.${rowid} AS k, ${selected.join(', ')} FROM main.${quoteName(layout.name)} AS this
+           WHERE this.${rowid} >= ? ORDER BY this.${rowid} LIMIT ?)`,
+  );
+  statement.safeIntegers();
+  return (first: bigint, limit: number): Found => statement.get(first, limit) ?? NOTHING;
+}
+
+/** Reads the rows of so many rowids: a third faster, for rows that stay where they are and rowids that are not asked for. */
+function gapless(source: RowSource, rowid: string) {
+  const { db, layout, columns } = source;
+  const line = lineSql(
+    source,
+    (place) => `this.${quoteName(columns[place]?.name ?? '')}`,
+    (object) => object,
+  );
+  const statement = db.prepare<[bigint, bigint], Pick<Found, 'json' | 'rows'>>(
+    // An index that has all the columns would give another order.
+    `SELECT ${linesSql(line)} AS json, count(*) AS rows FROM main.${quoteName(layout.name)} AS this NOT INDEXED
+     WHERE this.${rowid} BETWEEN ? AND ?`,
+  );
+  statement.safeIntegers();
+  return (first: bigint, limit: number): Found => {
+    const last = first + BigInt(limit) - 1n;
+    const found = last < -SMALLEST_ROWID ? statement.get(first, last) : undefined;
+    return found === undefined || found.rows === 0n ? NOTHING : { ...found, first, last };
+  };
+}
+
+function linesSql(line: string): string {
+  return `CAST(group_concat(${line}, char(10)) || char(10) AS BLOB)`;
+}
+
+/** @param finished - SQL for the line of a row, of SQL for its object */
+function lineSql(
+  source: RowSource,
+  nameOf: (place: number) => string,
+  finished: (object: string) => string,
+): string {
+  const { layout, columns, names } = source;
+  const object = (jsonOf: (column: ColumnLayout, value: string) => string): string => {
+    const pairs = columns.map(
+      (column, place) => `${quoteText(names[place] ?? column.name)}, ${jsonOf(column, nameOf(place))}`,
+    );
+    return finished(`json_object(${pairs.join(', ')})`);
+  };
+  // A blob must not get that far: some are taken for JSON.
+  const anyType = (column: ColumnLayout, value: string) =>
+    holdsNumbersOnly(layout, column)
+      ? value
+      : `CASE WHEN ${isBlob(value)} THEN json_object('$blob', hex(${value})) ELSE ${value} END`;
+  const declaredType = (column: ColumnLayout, value: string) =>
+    column.affinity === 'NONE' ? anyType(column, value) : value;
+  const isSlow = slowCondition(source, nameOf);
+  const strange = columns.flatMap((column, place) => {
+    const value = nameOf(place);
+    if (column.affinity === 'NONE' || holdsNumbersOnly(layout, column)) return [];
+    // Numbers sort before text and blobs.
+    return [column.affinity === 'TEXT' ? isBlob(value) : `${value} >= ''`];
+  });
+  const big = slowCondition(
+    source,
+    nameOf,
+    (column) => column.affinity === 'TEXT' || column.affinity === 'NONE',
+  );
+  const each = `iif(${isSlow}, '', ${object(anyType)})`;
+  return `iif(${[big, ...strange].join(' OR ')}, ${each}, ${object(declaredType)})`;
+}
+
+/** None is less than the empty one, and all else is. */
+function isBlob(value: string): string {
+  return `${value} >= x''`;
 }
 
 /** SQL that is true for rows that must not go into a page. */
-export function slowCondition(source: RowSource, nameOf: (place: number) => string): string {
+export function slowCondition(
+  source: RowSource,
+  nameOf: (place: number) => string,
+  among: (column: ColumnLayout) => boolean = () => true,
+): string {
   const share = Math.max(256, Math.floor(BIG_ROW_BYTES / source.columns.length));
   const conditions = source.columns.flatMap((column, place) => {
-    if (holdsNumbersOnly(source.layout, column)) return [];
+    if (holdsNumbersOnly(source.layout, column) || !among(column)) return [];
     const value = nameOf(place);
     if (column.affinity === 'TEXT') return [`octet_length(${value}) > ${share}`];
     if (column.affinity !== 'NONE') {
