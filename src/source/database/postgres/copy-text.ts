@@ -16,8 +16,12 @@ const OPEN_ARRAY = 0x5b;
 /** Small chunks are gathered up to this many bytes before they are converted and sent. */
 const WORTH_CONVERTING = 128 * 1024;
 
+/** A buffer that grew beyond this for a large row is let go behind it. */
+const WORTH_KEEPING = 1024 * 1024;
+
 /**
- * Converts row lines to COPY text.
+ * Converts row lines to COPY text. A chunk stays as it is until the one after the next is asked for: two buffers take
+ * turns.
  * @throws HoldfastError INVALID_CHECKSUM for a line that is no JSON object, SCHEMA_MISMATCH for one whose keys
  * are not the columns; both name table and row.
  */
@@ -48,6 +52,9 @@ export async function* toCopyText(
 class CopyScanner extends RowTextScanner {
   readonly #plain: PlainRows;
   #row = 0;
+  /** The buffer of the last chunk, and that of the one before it, which is free. */
+  #last: Buffer = Buffer.alloc(0);
+  #free: Buffer = Buffer.alloc(0);
 
   constructor(options: RowTextOptions) {
     super(options);
@@ -60,7 +67,7 @@ class CopyScanner extends RowTextScanner {
 
   /** Converts whole lines. */
   convert(input: Buffer): Buffer {
-    const cursor: Cursor = { input, at: 0, output: Buffer.allocUnsafe(input.length + 64), length: 0 };
+    const cursor: Cursor = { input, at: 0, output: this.#room(input.length + 64), length: 0 };
     this.telling(() => {
       const mayBePlain = this.#plain.mayConvert(input);
       for (;;) {
@@ -70,7 +77,13 @@ class CopyScanner extends RowTextScanner {
         this.convertRow(cursor);
       }
     });
+    this.#free = this.#last;
+    this.#last = cursor.output.length > WORTH_KEEPING ? Buffer.alloc(0) : cursor.output;
     return cursor.output.subarray(0, cursor.length);
+  }
+
+  #room(bytes: number): Buffer {
+    return this.#free.length >= bytes ? this.#free : Buffer.allocUnsafe(bytes);
   }
 
   protected writeValue(cursor: Cursor): void {
