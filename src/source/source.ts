@@ -186,7 +186,8 @@ export interface DatabaseRestore {
   clear(signal: AbortSignal): Promise<void>;
   /**
    * Loads one table from row lines. Every row lands or the call fails with the table and, where the database
-   * tells it, the row. Returns the number of rows the database took.
+   * tells it, the row. Returns the number of rows the database took. A chunk of `rows` belongs to the database once it
+   * is yielded, with the memory it lies in, which may be given back: whoever yields it does not look at it again.
    */
   load(table: TableToRestore, rows: AsyncIterable<Buffer>, signal: AbortSignal): Promise<number>;
   /** Sets sequences, brings back keys and triggers, checks every foreign key of the tables. */

@@ -6,6 +6,7 @@ import type { Cursor } from '../row-text/cursor.ts';
 import { type RowTextOptions, RowTextScanner } from '../row-text/row-text-scanner.ts';
 import { copyString } from './json-string.ts';
 import { copyLiteral, copyNested } from './json-value.ts';
+import { letGo } from './let-go.ts';
 import { PlainRows } from './plain-rows.ts';
 
 const LINE_END = 0x0a;
@@ -21,7 +22,7 @@ const WORTH_KEEPING = 1024 * 1024;
 
 /**
  * Converts row lines to COPY text. A chunk stays as it is until the one after the next is asked for: two buffers take
- * turns.
+ * turns. Those of `rows` are its own once they are yielded: their memory is given back as soon as they are converted.
  * @throws HoldfastError INVALID_CHECKSUM for a line that is no JSON object, SCHEMA_MISMATCH for one whose keys
  * are not the columns; both name table and row.
  */
@@ -39,9 +40,13 @@ export async function* toCopyText(
     if (last === -1 || bytes < WORTH_CONVERTING) continue;
     const rest = chunk.subarray(last + 1);
     const complete = pending.length === 1 ? chunk : Buffer.concat(pending);
-    yield scanner.convert(complete.subarray(0, complete.length - rest.length));
-    pending = rest.length > 0 ? [rest] : [];
+    const text = scanner.convert(complete.subarray(0, complete.length - rest.length));
+    const done = pending;
+    pending = rest.length > 0 ? [Buffer.from(rest)] : [];
     bytes = rest.length;
+    for (const taken of done) letGo(taken);
+    letGo(complete);
+    yield text;
   }
   const left = Buffer.concat(pending);
   if (left.length > 0) {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toCopyText } from '../../../../src/source/database/postgres/copy-text.ts';
@@ -122,5 +123,43 @@ describe('row lines turned into COPY text', () => {
     await expect(convert('{"b":1,"b":2,"a":3}\n', ['a', 'b'])).rejects.toMatchObject({
       code: 'INVALID_CHECKSUM',
     });
+  });
+});
+
+describe('the memory of rows turned into COPY text', () => {
+  /** About 200 KB of rows that begin with `from`. */
+  const chunkOf = (from: number): Buffer =>
+    Buffer.from(
+      Array.from({ length: 2_000 }, (_, n) => `{"a":${from + n},"b":"${'x'.repeat(80)}"}\n`).join(''),
+    );
+  const options = { table: 'public.t', columns: ['a', 'b'], cleared: new Set<string>() };
+
+  it('is given back as soon as they are converted', async () => {
+    const chunks = [chunkOf(0), chunkOf(2_000)];
+    for await (const _ of toCopyText(Readable.from(chunks), options));
+    expect(chunks.map((chunk) => chunk.length)).toEqual([0, 0]);
+  });
+
+  it('stays when it is a part of something larger', async () => {
+    const all = Buffer.concat([chunkOf(0), chunkOf(2_000)]);
+    const before = Buffer.from(all);
+    const halves = [all.subarray(0, all.length / 2), all.subarray(all.length / 2)];
+    for await (const _ of toCopyText(Readable.from(halves), options));
+    expect(all.equals(before)).toBe(true);
+  });
+
+  it('leaves a chunk of text as it is while the next one is made', async () => {
+    const texts = toCopyText(Readable.from([0, 1, 2, 3].map((n) => chunkOf(n * 2_000))), options);
+    let rows = 0;
+    let last: { readonly text: Buffer; readonly was: Buffer } | undefined;
+    for await (const text of texts) {
+      if (last !== undefined) expect(last.text.equals(last.was)).toBe(true);
+      last = { text, was: Buffer.from(text) };
+      for (const line of text.toString().split('\n').slice(0, -1)) {
+        expect(line.startsWith(`${rows}\t`)).toBe(true);
+        rows += 1;
+      }
+    }
+    expect(rows).toBe(8_000);
   });
 });
