@@ -14,7 +14,13 @@ import { findGround, type RestoreGround } from './restore-ground.ts';
 import type { SchemaApplication } from './schema/apply-schema.ts';
 import { setSequences } from './sequences.ts';
 import type { PostgresSession } from './session.ts';
-import { dropIndexes, rebuildableIndexes, restoreIndexes, type SetAsideIndex } from './set-aside-indexes.ts';
+import {
+  allowSortingMemory,
+  dropIndexes,
+  rebuildableIndexes,
+  restoreIndexes,
+  type SetAsideIndex,
+} from './set-aside-indexes.ts';
 import { restoreForcedRowSecurity, restoreTriggers, type Silenced, silence } from './silence.ts';
 import {
   dropUnvalidated,
@@ -103,6 +109,7 @@ export class PostgresRestore implements DatabaseRestore {
       // Whatever was put off to COMMIT is checked now: ALTER TABLE refuses tables with checks outstanding.
       await this.#session.execute('SET CONSTRAINTS ALL IMMEDIATE', signal);
       await setSequences(this.#session, sequences, signal);
+      await allowSortingMemory(this.#session, signal);
       await restoreIndexes(this.#session, this.#setAside, signal);
       await restoreUnvalidated(this.#session, this.#unvalidated, signal);
       await restoreKeys(this.#session, this.#ground.keys, signal);

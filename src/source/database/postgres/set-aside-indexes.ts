@@ -6,7 +6,7 @@ import type { TableName } from '../../source.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
 import type { PostgresSession } from './session.ts';
 
-/** What the server may use to sort for one index, unless it is configured for more. */
+/** What the server may use to sort for one index or to check one key, unless it is configured for more. */
 const SORTING_MEMORY = '256MB';
 
 /** An index, or the constraint that owns it, and all that hangs on it. */
@@ -94,6 +94,16 @@ export async function dropIndexes(
   }
 }
 
+/** Lets the open transaction use more memory for indexes and for the check of foreign keys than most servers allow. */
+export async function allowSortingMemory(session: PostgresSession, signal: AbortSignal): Promise<void> {
+  await session.query(
+    `SELECT pg_catalog.set_config('maintenance_work_mem', $1, true)
+      WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < pg_catalog.pg_size_bytes($1)`,
+    [SORTING_MEMORY],
+    signal,
+  );
+}
+
 /**
  * Makes them again, in the order of their ids, which is the order in which the planner meets them.
  * A key that stands twice is told by PostgreSQL here, with its value, instead of with its row.
@@ -108,12 +118,6 @@ export async function restoreIndexes(
     // Without the tablespace that the role or the database prefers for what is new.
     `SELECT pg_catalog.set_config('default_tablespace', '', true), pg_catalog.set_config('search_path', '', true)`,
     [],
-    signal,
-  );
-  await session.query(
-    `SELECT pg_catalog.set_config('maintenance_work_mem', $1, true)
-      WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < pg_catalog.pg_size_bytes($1)`,
-    [SORTING_MEMORY],
     signal,
   );
   for (const index of indexes) {
