@@ -22,42 +22,54 @@ interface RunningQuery extends Submittable {
 /** A COPY into the server, as a query for `client.query()`. Calls come one after the other. */
 export class CopyIn implements RunningQuery {
   readonly #sql: string;
-  readonly #begun = Promise.withResolvers<void>();
-  readonly #failed = Promise.withResolvers<never>();
-  readonly #done = Promise.withResolvers<void>();
   #stream: Duplex | undefined;
   #rows = 0;
+  #failed: { readonly error: unknown } | undefined;
+  /** Ends whatever is waited for, which is one thing at a time: a race would hold on to every message until the end. */
+  #fail: (error: unknown) => void = () => {};
+  #onBegun = (): void => {};
+  #onDone = (): void => {};
 
   constructor(sql: string) {
     this.#sql = sql;
-    // Whoever waits hears of it; nobody has to wait.
-    this.#failed.promise.catch(() => {});
   }
 
-  /** Resolves when the server waits for rows; rejects with what {@link handleError} was told. */
+  /** Resolves when the server waits for rows; rejects with what {@link handleError} was told. Call it at once. */
   async begin(): Promise<void> {
-    await Promise.race([this.#begun.promise, this.#failed.promise]);
+    await this.#until((begun) => {
+      this.#onBegun = begun;
+    });
   }
 
   /** Sends one message; `bytes` may be used again when it resolves. Rejects like {@link begin}. */
   async send(bytes: Buffer): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    header[0] = COPY_DATA;
-    header.writeUInt32BE(bytes.length + HEADER_BYTES - 1, 1);
-    const stream = this.#stream;
-    stream?.cork();
-    stream?.write(header);
-    stream?.write(bytes, (error) => (error ? reject(error) : resolve()));
-    stream?.uncork();
-    await Promise.race([promise, this.#failed.promise]);
+    await this.#until((sent, fail) => {
+      const header = Buffer.allocUnsafe(HEADER_BYTES);
+      header[0] = COPY_DATA;
+      header.writeUInt32BE(bytes.length + HEADER_BYTES - 1, 1);
+      const stream = this.#stream;
+      stream?.cork();
+      stream?.write(header);
+      stream?.write(bytes, (error) => (error ? fail(error) : sent()));
+      stream?.uncork();
+    });
   }
 
   /** Ends the rows; resolves to how many the server took, when the connection is ready for another statement. */
   async finish(): Promise<number> {
-    this.#stream?.write(COPY_DONE);
-    await Promise.race([this.#done.promise, this.#failed.promise]);
+    await this.#until((done) => {
+      this.#onDone = done;
+      this.#stream?.write(COPY_DONE);
+    });
     return this.#rows;
+  }
+
+  async #until(start: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
+    if (this.#failed !== undefined) throw this.#failed.error;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#fail = reject;
+    start(resolve, reject);
+    await promise;
   }
 
   submit(connection: Connection): void {
@@ -67,11 +79,12 @@ export class CopyIn implements RunningQuery {
 
   /** Ends the feeding with `error`; the connection is of no further use unless the server itself sent it. */
   handleError(error: unknown): void {
-    this.#failed.reject(error);
+    this.#failed ??= { error };
+    this.#fail(error);
   }
 
   handleCopyInResponse(): void {
-    this.#begun.resolve();
+    this.#onBegun();
   }
 
   handleCommandComplete({ text }: { readonly text?: string }): void {
@@ -79,6 +92,6 @@ export class CopyIn implements RunningQuery {
   }
 
   handleReadyForQuery(): void {
-    this.#done.resolve();
+    this.#onDone();
   }
 }
