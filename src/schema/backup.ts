@@ -15,7 +15,12 @@ import { RecordConnection, RecordNode, readRecords, recordListArguments } from '
 
 const EncryptionModeEnum = builder.enumType('EncryptionMode', {
   description: 'How a bundle is encrypted.',
-  values: { NONE: { description: 'Not encrypted.' } } as const,
+  values: {
+    NONE: { description: 'Not encrypted.' },
+    KEY: { description: 'With a key that this instance keeps.' },
+    PASSPHRASE: { description: 'With a passphrase, in the age format.' },
+    RECIPIENT: { description: 'For the holders of identities, in the age format.' },
+  } as const,
 });
 
 const VerificationType = builder

@@ -134,8 +134,14 @@ export type DeleteSourceInput = {
 
 /** How a bundle is encrypted. */
 export type EncryptionMode =
+  /** With a key that this instance keeps. */
+  | 'KEY'
   /** Not encrypted. */
-  | 'NONE';
+  | 'NONE'
+  /** With a passphrase, in the age format. */
+  | 'PASSPHRASE'
+  /** For the holders of identities, in the age format. */
+  | 'RECIPIENT';
 
 /** A file with settings and secrets. Taken only by backups that ask for it. */
 export type EnvFileInput = {
