@@ -1,8 +1,8 @@
 /** The bundle room's door: what app.ts hands to the engine. */
 import type { BundleFormat, BundleLimits } from './bundle.ts';
-import { openBundleReader } from './bundle-reader.ts';
 import { createBundleWriter } from './bundle-writer.ts';
 import { DEFAULT_LIMITS, DEFAULT_PART_BYTES } from './limits.ts';
+import { openBundleReader } from './open-bundle-reader.ts';
 
 /** What can be set about the format; everything has a default. */
 export interface BundleFormatOptions {
@@ -18,7 +18,8 @@ export function createBundleFormat(options: BundleFormatOptions = {}): BundleFor
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   return {
     createWriter: (writer) => createBundleWriter(writer, { limits, partBytes }),
-    openReader: (file, signal, own) => openBundleReader(file, signal, { ...limits, ...own?.limits }),
+    openReader: (file, signal, own) =>
+      openBundleReader(file, signal, { limits: { ...limits, ...own?.limits }, unlock: own?.unlock }),
   };
 }
 

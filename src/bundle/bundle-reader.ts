@@ -1,6 +1,5 @@
 /** Reads one bundle and believes nothing: see docs/bundle-format.md for what is checked when. */
-import { createHash } from 'node:crypto';
-import { HoldfastError, throwIfAborted } from '../errors.ts';
+import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type {
   BundledSchema,
@@ -11,124 +10,64 @@ import type {
   OnBundleProgress,
   RowRange,
 } from './bundle.ts';
-import {
-  type CheckedEntries,
-  checkEntryName,
-  EntryCheck,
-  OWN_ENTRIES,
-  type SchemaEntry,
-  type TablePart,
-} from './check-entries.ts';
+import { type CheckedEntries, OWN_ENTRIES, type SchemaEntry, type TablePart } from './check-entries.ts';
 import { checkSideBySide, type EntryToCheck, type OnDamage } from './checks-side-by-side.ts';
+import { drain, hashed } from './hashed-content.ts';
 import type { EntryRecord, Manifest, ManifestTable } from './manifest.ts';
 import { readEntryList } from './read-entry-list.ts';
-import { readManifest } from './read-manifest.ts';
-import { malformedBundle, wrongContent } from './refusal.ts';
+import { wrongContent } from './refusal.ts';
 import { RowArrayCheck } from './row-array-check.ts';
 import { RowArrayReader } from './row-array-reader.ts';
 import { checkRange, partsOfRange, takeRows } from './row-range.ts';
 import { readSchemaScript } from './schema-script.ts';
+import type { ManifestSignature } from './sealing.ts';
 import { entryContent } from './zip-content.ts';
-import { ZipDirectory } from './zip-directory.ts';
+import type { ZipDirectory } from './zip-directory.ts';
 import type { ZipEntry } from './zip-records.ts';
 
-const [ENTRY_LIST, RESTORE_GUIDE, MANIFEST] = OWN_ENTRIES;
+const [ENTRY_LIST, RESTORE_GUIDE] = OWN_ENTRIES;
 
-/**
- * Opens a bundle and checks its structure, names, manifest and list of entries. Closes `file` when it refuses.
- * @throws FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST, INVALID_CHECKSUM, UNSAFE_PATH, CANCELED
- */
-export async function openBundleReader(
-  file: RandomAccess,
-  signal: AbortSignal,
-  limits: BundleLimits,
-): Promise<BundleReader> {
-  try {
-    throwIfAborted(signal);
-    const directory = await ZipDirectory.load(file, limits, signal);
-    const manifest = readManifest(await manifestBytes(file, directory, limits, signal));
-    directory.checkLayout(limits);
-    const checked = await checkEntries(file, directory, manifest, limits, signal);
-    return new ZipBundleReader(file, directory, manifest, checked, limits);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+/** Where what a bundle holds is read from: its own zip, or the one that is sealed in it. */
+export interface BundleContent {
+  readonly file: RandomAccess;
+  readonly directory: ZipDirectory;
+  readonly checked: CheckedEntries;
 }
 
-async function manifestBytes(
-  file: RandomAccess,
-  directory: ZipDirectory,
-  limits: BundleLimits,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const entry = directory.find(MANIFEST);
-  if (entry === undefined) throw malformedBundle('it holds no manifest.json');
-  if (entry.size > limits.manifestBytes) {
-    throw malformedBundle(`its manifest has ${entry.size} bytes; the limit is ${limits.manifestBytes}`);
-  }
-  const chunks: Buffer[] = [];
-  for await (const chunk of entryContent(file, entry, signal)) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-async function checkEntries(
-  file: RandomAccess,
-  directory: ZipDirectory,
-  manifest: Manifest,
-  limits: BundleLimits,
-  signal: AbortSignal,
-): Promise<CheckedEntries> {
-  const check = new EntryCheck(manifest, directory, limits);
-  // Names first: whoever sends a name that leaves its tree shall read that, and not that an entry is unknown.
-  for (const entry of directory.entries()) checkEntryName(entry.name);
-  const list = directory.find(ENTRY_LIST);
-  if (list === undefined) throw malformedBundle('it holds no entries.ndjson');
-  const content = hashed(entryContent(file, list, signal), manifest.entriesSha256, ENTRY_LIST);
-  for await (const record of readEntryList(content)) check.take(record);
-  return check.finish();
-}
-
-/** Passes content on, and fails at its end when it is not what it should be. */
-async function* hashed(
-  content: AsyncIterable<Buffer>,
-  sha256: string,
-  entry: string,
-): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  for await (const chunk of content) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  if (hash.digest('hex') !== sha256) throw wrongContent(entry, 'does not match its SHA-256');
-}
-
-class ZipBundleReader implements BundleReader {
+/** What a reader is made of, all checked. */
+export interface CheckedBundle {
+  readonly file: RandomAccess;
+  /** The zip that can be opened without a key. */
+  readonly cover: ZipDirectory;
   readonly manifest: Manifest;
-  readonly signature = { state: 'UNSIGNED' } as const;
+  readonly signature: ManifestSignature;
+  readonly content: BundleContent;
+  readonly limits: BundleLimits;
+}
+
+/** Reads a bundle of which everything can be read; open-bundle-reader.ts makes it. */
+export class ZipBundleReader implements BundleReader {
+  readonly manifest: Manifest;
+  readonly signature: ManifestSignature;
   readonly locked = false;
+  readonly #bundle: CheckedBundle;
   readonly #file: RandomAccess;
-  readonly #directory: ZipDirectory;
   readonly #checked: CheckedEntries;
   readonly #limits: BundleLimits;
 
-  constructor(
-    file: RandomAccess,
-    directory: ZipDirectory,
-    manifest: Manifest,
-    checked: CheckedEntries,
-    limits: BundleLimits,
-  ) {
-    this.#file = file;
-    this.#directory = directory;
-    this.manifest = manifest;
-    this.#checked = checked;
-    this.#limits = limits;
+  constructor(bundle: CheckedBundle) {
+    this.manifest = bundle.manifest;
+    this.signature = bundle.signature;
+    this.#bundle = bundle;
+    this.#file = bundle.content.file;
+    this.#checked = bundle.content.checked;
+    this.#limits = bundle.limits;
   }
 
   entries(signal: AbortSignal): AsyncIterable<EntryRecord> {
     const content = entryContent(this.#file, this.#entry(ENTRY_LIST), signal);
-    return readEntryList(hashed(content, this.manifest.entriesSha256, ENTRY_LIST));
+    const sealed = this.manifest.encryption.mode !== 'NONE';
+    return readEntryList(hashed(content, this.manifest.entriesSha256, ENTRY_LIST), sealed);
   }
 
   async *readTable(table: ManifestTable, signal: AbortSignal): AsyncGenerator<Buffer> {
@@ -179,7 +118,7 @@ class ZipBundleReader implements BundleReader {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#bundle.file.close();
   }
 
   async *#checks(
@@ -191,8 +130,14 @@ class ZipBundleReader implements BundleReader {
       yield { entry: record.entry, check: () => this.#verifyEntry(record, tell, signal) };
       report.entries++;
     }
-    const guide = this.#entry(RESTORE_GUIDE);
-    yield { entry: RESTORE_GUIDE, check: () => drain(entryContent(this.#file, guide, signal, true)) };
+    const { file, cover } = this.#bundle;
+    const guide = this.#entry(RESTORE_GUIDE, cover);
+    yield { entry: RESTORE_GUIDE, check: () => drain(entryContent(file, guide, signal, true)) };
+    const { encryption } = this.manifest;
+    if (encryption.mode === 'NONE') return;
+    const { entry, sha256 } = encryption.payload;
+    const payload = entryContent(file, this.#entry(entry, cover), signal);
+    yield { entry, check: () => drain(hashed(payload, sha256, entry)) };
   }
 
   async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
@@ -251,8 +196,8 @@ class ZipBundleReader implements BundleReader {
     return readSchemaScript(Buffer.concat(chunks), script.entry);
   }
 
-  #entry(name: string): ZipEntry {
-    const entry = this.#directory.find(name);
+  #entry(name: string, directory: ZipDirectory = this.#bundle.content.directory): ZipEntry {
+    const entry = directory.find(name);
     if (entry === undefined) throw new HoldfastError('NOT_FOUND', `The bundle holds no entry ${name}.`);
     return entry;
   }
@@ -260,11 +205,4 @@ class ZipBundleReader implements BundleReader {
 
 function checkCount(part: TablePart, rows: number): void {
   if (rows !== part.rows) throw wrongContent(part.entry, `holds ${rows} rows instead of ${part.rows}`);
-}
-
-async function drain(
-  content: AsyncIterable<Buffer>,
-  onBytes: (bytes: number) => void = () => {},
-): Promise<void> {
-  for await (const chunk of content) onBytes(chunk.length);
 }

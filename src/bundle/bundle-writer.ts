@@ -1,5 +1,5 @@
 /** Writes one bundle, entry after entry; docs/bundle-format.md describes what comes out. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { throwIfAborted } from '../errors.ts';
 import type {
@@ -29,9 +29,12 @@ import { PACKINGS } from './packing.ts';
 import { restoreGuide } from './restore-guide.ts';
 import { RowArrayWriter } from './row-array-writer.ts';
 import { writeSchemaScript } from './schema-script.ts';
+import { type BundleOutput, openBundleOutput } from './seal/bundle-output.ts';
+import { signManifest } from './seal/manifest-signature.ts';
+import type { ManifestSigner } from './sealing.ts';
 import { TOOL_VERSION } from './tool-version.ts';
 import { checkTruePath, trueBytes } from './true-path.ts';
-import { ZipOutput, type ZipOutputEntry } from './zip-output.ts';
+import type { ZipOutputEntry } from './zip-output.ts';
 
 /** Of an entry in the central directory, without its name; generous. */
 const DIRECTORY_ENTRY_BYTES = 80;
@@ -39,6 +42,8 @@ const DIRECTORY_ENTRY_BYTES = 80;
 const OWN_ENTRIES = 3;
 /** They are deflated whatever is set, since everything begins with reading them. */
 const OWN_PACKING = PACKINGS.DEFLATE_1;
+/** Of the line that keeps the hash of a sealed bundle's entries.ndjson from being guessed. */
+const ENTRY_SALT_BYTES = 32;
 const SCRIPTS = { before: 'db/schema.sql', after: 'db/schema-after.sql' } as const;
 
 interface Measure {
@@ -59,7 +64,8 @@ export function createBundleWriter(options: BundleWriterOptions, bounds: BundleW
 }
 
 class ZipBundleWriter implements BundleWriter {
-  readonly #output: ZipOutput;
+  readonly #output: BundleOutput;
+  readonly #signer: ManifestSigner | undefined;
   readonly #entryList: DiskSpool;
   readonly #bounds: BundleWriterBounds;
   readonly #now = Date.now();
@@ -72,7 +78,8 @@ class ZipBundleWriter implements BundleWriter {
   #finished = false;
 
   constructor(options: BundleWriterOptions, bounds: BundleWriterBounds) {
-    this.#output = new ZipOutput(options.sink, options.spoolDirectory);
+    this.#output = openBundleOutput(options);
+    this.#signer = options.signer;
     this.#entryList = new DiskSpool(options.spoolDirectory);
     this.#bounds = bounds;
     this.#compression = options.compression ?? 'DEFLATE_1';
@@ -184,24 +191,25 @@ class ZipBundleWriter implements BundleWriter {
       throw new Error('the schema of a MariaDB database was added without telling its kind');
     }
     const list: Measure = { size: 0, hash: createHash('sha256') };
-    const content = this.#measured(this.#entryList.content(), 'entries.ndjson', list, () => {});
-    await this.#output.add(this.#plainFile('entries.ndjson'), content, OWN_PACKING, signal);
-    const manifest = manifestSchema.parse({
+    const content = this.#measured(this.#listed(), 'entries.ndjson', list, () => {});
+    await this.#output.content.add(this.#plainFile('entries.ndjson'), content, OWN_PACKING, signal);
+    const unsigned = {
       formatVersion: FORMAT_VERSION,
       tool: { name: 'holdfast', version: TOOL_VERSION },
       ...draft,
       compression: this.#compression,
-      encryption: { mode: 'NONE' },
+      encryption: await this.#output.seal(signal),
       entriesSha256: list.hash.digest('hex'),
-    } satisfies Manifest);
+    } satisfies Omit<Manifest, 'signature'>;
+    const manifest = manifestSchema.parse(signManifest(unsigned, this.#signer));
     const json = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     if (json.length > this.#bounds.limits.manifestBytes) {
       throw tooBigToWrite('The manifest', `${this.#bounds.limits.manifestBytes} bytes`);
     }
     const guide = Buffer.from(restoreGuide(manifest));
-    await this.#output.add(this.#plainFile('RESTORE.md'), guide, OWN_PACKING, signal);
-    await this.#output.add(this.#plainFile('manifest.json'), json, OWN_PACKING, signal);
-    await this.#output.end(signal);
+    await this.#output.cover.add(this.#plainFile('RESTORE.md'), guide, OWN_PACKING, signal);
+    await this.#output.cover.add(this.#plainFile('manifest.json'), json, OWN_PACKING, signal);
+    await this.#output.cover.end(signal);
     this.#finished = true;
     await this.#entryList.close();
     return manifest;
@@ -246,6 +254,15 @@ class ZipBundleWriter implements BundleWriter {
     return record;
   }
 
+  /** entries.ndjson. */
+  async *#listed(): AsyncGenerator<Buffer> {
+    if (this.#output.sealed) {
+      const salt = { kind: 'SALT', value: randomBytes(ENTRY_SALT_BYTES).toString('hex') };
+      yield Buffer.from(`${JSON.stringify(salt)}\n`);
+    }
+    yield* this.#entryList.content();
+  }
+
   async #list(record: EntryRecord): Promise<void> {
     // JSON.stringify escapes lone surrogates, so raw bytes of names survive UTF-8.
     await this.#entryList.add(Buffer.from(`${JSON.stringify(record)}\n`));
@@ -265,7 +282,7 @@ class ZipBundleWriter implements BundleWriter {
     if (this.#directoryBytes > MOST_DIRECTORY_BYTES) {
       throw tooBigToWrite('The list of file names', `${MOST_DIRECTORY_BYTES} bytes`);
     }
-    await this.#output.add(entry, content, PACKINGS[this.#compression], signal);
+    await this.#output.content.add(entry, content, PACKINGS[this.#compression], signal);
   }
 
   async *#measured(

@@ -76,7 +76,7 @@ export class EntryCheck {
   readonly #scriptsToCome = new Map<string, SchemaEntry['place']>();
   readonly #scripts = new Map<SchemaEntry['place'], SchemaEntry>();
 
-  constructor(manifest: Manifest, directory: ZipDirectory, limits: BundleLimits) {
+  constructor(manifest: Manifest, directory: Pick<ZipDirectory, 'entries'>, limits: BundleLimits) {
     this.#manifest = manifest;
     this.#zip = directory.entries();
     this.#limits = limits;

@@ -69,6 +69,49 @@ export const compressionSchema = z.enum(['DEFLATE_1', 'DEFLATE_6', 'STORE', 'ZST
 /** How content is compressed. */
 export type Compression = z.infer<typeof compressionSchema>;
 
+const payloadSchema = z.strictObject({
+  /** Name of the zip entry that holds everything else. */
+  entry: z.enum(['payload.zip.aesgcm', 'payload.zip.age']),
+  /** Of that entry as it is stored: sealed. */
+  bytes: count,
+  sha256,
+});
+
+const encryptionSchema = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('NONE') }),
+  z.strictObject({
+    mode: z.literal('KEY'),
+    cipher: z.literal('AES-256-GCM'),
+    /** Which of the instance's keys opens it. */
+    keyId: z.string().min(1).max(255),
+    payload: payloadSchema,
+  }),
+  z.strictObject({
+    mode: z.literal('PASSPHRASE'),
+    cipher: z.literal('age'),
+    /** The work factor is the base-2 logarithm of scrypt's N. */
+    kdf: z.strictObject({ name: z.literal('scrypt'), logN: z.int().min(1).max(64) }),
+    payload: payloadSchema,
+  }),
+  z.strictObject({
+    mode: z.literal('RECIPIENT'),
+    cipher: z.literal('age'),
+    /** `age1…` */
+    recipients: z.array(z.string()).min(1),
+    payload: payloadSchema,
+  }),
+]);
+
+const signatureSchema = z.strictObject({
+  algorithm: z.literal('Ed25519'),
+  /** 32 bytes, base64. */
+  publicKey: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
+  /** SHA-256 of those 32 bytes. */
+  fingerprint: sha256,
+  /** 64 bytes, base64: over the canonical JSON (RFC 8785) of the manifest without `signature`. */
+  value: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
+});
+
 /** manifest.json, format version 1. */
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
@@ -102,9 +145,11 @@ export const manifestSchema = z.strictObject({
   leftOut: z.array(leftOutSchema),
   warnings: z.array(z.string()),
   compression: compressionSchema,
-  encryption: z.strictObject({ mode: z.literal('NONE') }),
+  encryption: encryptionSchema,
   /** Of entries.ndjson, uncompressed. */
   entriesSha256: sha256,
+  /** Null when nobody signed it. */
+  signature: signatureSchema.nullable(),
 });
 
 /** manifest.json as the program sees it. */
@@ -115,10 +160,14 @@ export type ManifestTable = z.infer<typeof tableSchema>;
 export type ManifestTree = Manifest['trees'][number];
 /** The database on the manifest. */
 export type ManifestDatabase = NonNullable<Manifest['database']>;
+/** How the bundle is sealed, on the manifest. */
+export type ManifestEncryption = Manifest['encryption'];
+/** The sealed entry, on the manifest. */
+export type ManifestPayload = z.infer<typeof payloadSchema>;
 /** What the engine knows; the writer adds the rest. */
 export type ManifestDraft = Omit<
   Manifest,
-  'formatVersion' | 'tool' | 'compression' | 'encryption' | 'entriesSha256'
+  'formatVersion' | 'tool' | 'compression' | 'encryption' | 'entriesSha256' | 'signature'
 >;
 /** The schema on the manifest. */
 export type ManifestSchema = z.infer<typeof schemaSchema>;
@@ -160,6 +209,12 @@ export const entryRecordSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('DIRECTORY'), ...fileCommon }),
   z.strictObject({ kind: z.literal('SYMLINK'), ...fileCommon, target: z.string(), size: count, sha256 }),
 ]);
+
+/**
+ * The first line of entries.ndjson in a sealed bundle: fresh randomness, so that the hash of the list, which the
+ * manifest shows to everybody, gives nothing to guess rows from.
+ */
+export const entrySaltSchema = z.strictObject({ kind: z.literal('SALT'), value: sha256 });
 
 /** One line of entries.ndjson. */
 export type EntryRecord = z.infer<typeof entryRecordSchema>;

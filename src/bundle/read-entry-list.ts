@@ -1,6 +1,7 @@
 /** entries.ndjson as records, one at a time. */
+import type { z } from 'zod';
 import { LONGEST_ENTRY_LINE } from './limits.ts';
-import { type EntryRecord, entryRecordSchema } from './manifest.ts';
+import { type EntryRecord, entryRecordSchema, entrySaltSchema } from './manifest.ts';
 import { malformedBundle } from './refusal.ts';
 
 const NEWLINE = 0x0a;
@@ -24,16 +25,27 @@ async function* lines(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (rest.length > 0) throw malformedBundle('entries.ndjson ends in the middle of a line');
 }
 
-function parseRecord(line: Buffer, number: number): EntryRecord {
+function parsed<T>(schema: z.ZodType<T>, line: Buffer, number: number): T {
   try {
-    return entryRecordSchema.parse(JSON.parse(line.toString()));
+    return schema.parse(JSON.parse(line.toString()));
   } catch (error) {
     throw malformedBundle(`line ${number} of entries.ndjson is malformed`, error);
   }
 }
 
-/** Every record, in order. @throws INVALID_MANIFEST where a line is malformed */
-export async function* readEntryList(content: AsyncIterable<Buffer>): AsyncGenerator<EntryRecord> {
+/**
+ * Every record, in order.
+ * @param salted whether the list has to begin with a line of randomness, as in sealed bundles
+ * @throws INVALID_MANIFEST where a line is malformed
+ */
+export async function* readEntryList(
+  content: AsyncIterable<Buffer>,
+  salted: boolean,
+): AsyncGenerator<EntryRecord> {
   let number = 0;
-  for await (const line of lines(content)) yield parseRecord(line, ++number);
+  for await (const line of lines(content)) {
+    if (++number === 1 && salted) parsed(entrySaltSchema, line, number);
+    else yield parsed(entryRecordSchema, line, number);
+  }
+  if (salted && number === 0) throw malformedBundle('entries.ndjson lacks its first line');
 }

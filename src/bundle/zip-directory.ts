@@ -2,6 +2,7 @@
 import type { RandomAccess } from '../storage/storage.ts';
 import type { BundleLimits } from './bundle.ts';
 import { MOST_DIRECTORY_BYTES } from './limits.ts';
+import { readRange } from './read-range.ts';
 import { malformedBundle } from './refusal.ts';
 import {
   type DirectoryPlace,
@@ -17,18 +18,6 @@ import {
 
 /** What may stand around an entry's data besides header and name: a Zip64 field and the widest descriptor. */
 const MOST_SLACK = 20 + 24;
-
-async function readRange(
-  file: RandomAccess,
-  start: number,
-  end: number,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const whole = Buffer.allocUnsafe(end - start);
-  let length = 0;
-  for await (const chunk of file.read(start, end, signal)) length += (chunk as Buffer).copy(whole, length);
-  return whole;
-}
 
 /** The entries of a zip, in the order in which they lie in it. */
 export class ZipDirectory {

@@ -82,6 +82,7 @@ export const ROOMS: readonly Room[] = [
 
 /** Which places of src/ and client/ may import which packages; `@scope/` covers a scope. */
 export const PACKAGES: Readonly<Record<string, readonly Place[]>> = {
+  'age-encryption': ['src/bundle/seal/'],
   graphql: ['src/schema/', 'src/server/'],
   'graphql-yoga': ['src/server/'],
   '@graphql-yoga/': ['src/server/'],

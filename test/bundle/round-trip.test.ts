@@ -178,7 +178,13 @@ describe('a bundle gives back what went into it', () => {
     const reader = await openBundle(content);
     const names = (await listEntries(reader)).map((entry) => entry.entry);
     expect(names).toEqual(['db/app.json', 'files/app/a', 'config/app/a', 'env/.env']);
-    expect(await verifyBundle(content)).toEqual({ entries: 4, rows: 0, bytes: 3 + 1 + 1 + 8, files: 3 });
+    expect(await verifyBundle(content)).toEqual({
+      contentChecked: true,
+      entries: 4,
+      rows: 0,
+      bytes: 3 + 1 + 1 + 8,
+      files: 3,
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import type {
   BundleLimits,
   BundleReader,
   BundleWriter,
+  BundleWriterOptions,
 } from '../../src/bundle/bundle.ts';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
 import type {
@@ -149,10 +150,11 @@ export async function writeBundle(
   sample: SampleBundle,
   format: BundleFormat = bundleFormat,
   compression: Compression = 'DEFLATE_1',
+  options: Pick<BundleWriterOptions, 'sealing' | 'signer'> = {},
 ): Promise<Buffer> {
   const { value } = await withSpool(async (spoolDirectory) => {
     const { sink, content } = collectingSink();
-    const writer = format.createWriter({ sink, spoolDirectory, compression });
+    const writer = format.createWriter({ sink, spoolDirectory, compression, ...options });
     const schema = sample.schema && (await writer.addSchema(sample.schema, never, sample.kind));
     const tables = await fill(writer, sample);
     const draft = draftOf(tables, sample.files);

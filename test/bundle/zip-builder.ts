@@ -202,6 +202,7 @@ export function forgeBundle(files: readonly ForgedFile[], forgery: Forgery = {})
     compression: 'DEFLATE_1',
     encryption: { mode: 'NONE' },
     entriesSha256: forgery.listSha256 ?? sha256(list),
+    signature: null,
   };
   const manifest = forgery.manifestBytes ?? Buffer.from(JSON.stringify(forgery.manifest?.(honest) ?? honest));
   const entries: RawEntry[] = [

@@ -200,6 +200,7 @@ export function aManifest(): Manifest {
     compression: 'DEFLATE_1',
     encryption: { mode: 'NONE' },
     entriesSha256: 'ef'.repeat(32),
+    signature: null,
   };
 }
 
