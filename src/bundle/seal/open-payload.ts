@@ -71,7 +71,9 @@ export async function findPayload(
     encryption.mode === 'KEY'
       ? keyHeaderBytes(head, zip.name, encryption.keyId)
       : ageHeaderBytes(head, zip.name);
-  if (layoutOf(payload.bytes - headerBytes) === undefined) throw wrongContent(zip.name, 'is cut short');
+  // A zip is never empty, so neither is a payload.
+  const layout = layoutOf(payload.bytes - headerBytes);
+  if (layout === undefined || layout.plainBytes === 0) throw wrongContent(zip.name, 'is cut short');
   return found;
 }
 
