@@ -1,16 +1,19 @@
 /** RESTORE.md: what a person does who has this file, common tools and no Holdfast. */
 import type { Manifest, ManifestDatabase, ManifestTable } from './manifest.ts';
 import { databaseGuide } from './restore-guide-database.ts';
+import { OPENED_FILE, sealedGuide } from './restore-guide-sealed.ts';
 
 /** More tables than this are not listed one by one: manifest.json has them all. */
 const MOST_LISTED = 200;
 
 /** The text for one bundle. */
 export function restoreGuide(manifest: Manifest): string {
-  const { database } = manifest;
-  const tools = manifest.compression === 'ZSTD' ? ZSTD_TOOLS : DEFLATE_TOOLS;
+  const { database, encryption } = manifest;
+  const file = encryption.mode === 'NONE' ? 'backup.zip' : OPENED_FILE;
+  const tools = manifest.compression === 'ZSTD' ? zstdTools(file) : deflateTools(file);
   return [
     introduction(manifest, tools),
+    ...sealedGuide(encryption),
     firstOfAll(tools),
     ...(database === null ? [] : [...databaseGuide(database, tools.print), tableList(database)]),
     ...(manifest.trees.length === 0 && !manifest.envFile ? [] : [filesGuide(tools)]),
@@ -28,25 +31,29 @@ interface Tools {
   readonly note: string;
 }
 
-const DEFLATE_TOOLS: Tools = {
-  names: '`unzip`, `jq`, `sed`',
-  check: 'unzip -t backup.zip',
-  unpack: 'unzip backup.zip -d unpacked',
-  print: 'unzip -p backup.zip',
-  note: '',
-};
+function deflateTools(file: string): Tools {
+  return {
+    names: '`unzip`, `jq`, `sed`',
+    check: `unzip -t ${file}`,
+    unpack: `unzip ${file} -d unpacked`,
+    print: `unzip -p ${file}`,
+    note: '',
+  };
+}
 
-const ZSTD_TOOLS: Tools = {
-  names: '`bsdtar` (libarchive 3.6 or later) or `7z` (7-Zip 24 or later), `jq`, `sed`',
-  check: 'bsdtar -xOf backup.zip > /dev/null',
-  unpack: 'mkdir unpacked && bsdtar -xpf backup.zip -C unpacked',
-  print: 'bsdtar -xOf backup.zip',
-  note: `
+function zstdTools(file: string): Tools {
+  return {
+    names: '`bsdtar` (libarchive 3.6 or later) or `7z` (7-Zip 24 or later), `jq`, `sed`',
+    check: `bsdtar -xOf ${file} > /dev/null`,
+    unpack: `mkdir unpacked && bsdtar -xpf ${file} -C unpacked`,
+    print: `bsdtar -xOf ${file}`,
+    note: `
 The content of this backup is compressed with Zstandard (zip's method 93), which \`unzip\` and Python before 3.14 do
 not know: they read this text, \`manifest.json\` and \`entries.ndjson\` only. \`bsdtar\` comes with libarchive
-(\`apt install libarchive-tools\`; part of macOS and Windows); \`7z x -so backup.zip NAME\` prints an entry as well.
+(\`apt install libarchive-tools\`; part of macOS and Windows); \`7z x -so ${file} NAME\` prints an entry as well.
 `,
-};
+  };
+}
 
 /** Names come from the user's world: on one line and as code, they cannot pose as instructions. */
 function code(text: string): string {
