@@ -1,7 +1,8 @@
 /**
  * A process of its own for memory.test.ts: writes a bundle with a table and a file of the given size each and the
- * given compression, reads it back, and prints how far its memory rose above where it was after a first small bundle.
+ * given compression and sealing (NONE, KEY), reads it back, and prints how far its memory rose above where it was after a first small bundle.
  */
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,11 +10,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
 import { compressionSchema } from '../../src/bundle/manifest.ts';
+import type { Sealing } from '../../src/bundle/sealing.ts';
 import { openLocalFile } from '../../src/storage/local-file.ts';
 import { draftOf, file, never } from './sample-bundle.ts';
 
 const CHUNK_ROWS = 500;
 const compression = compressionSchema.parse(process.argv[3]);
+const key = Buffer.alloc(32, 1);
+const sealing: Sealing = process.argv[4] === 'KEY' ? { mode: 'KEY', keyId: 'key', key } : { mode: 'NONE' };
 
 function* rowChunks(bytes: number): Generator<Buffer> {
   for (let made = 0, id = 0; made < bytes; ) {
@@ -26,7 +30,8 @@ function* rowChunks(bytes: number): Generator<Buffer> {
 }
 
 function* fileChunks(bytes: number): Generator<Buffer> {
-  const chunk = Buffer.alloc(65_536, 'some content of a file; ');
+  const chunk =
+    sealing.mode === 'NONE' ? Buffer.alloc(65_536, 'some content of a file; ') : randomBytes(65_536);
   for (let made = 0; made < bytes; made += chunk.length) yield chunk;
 }
 
@@ -36,13 +41,16 @@ async function roundTrip(directory: string, bytes: number): Promise<void> {
     sink: createWriteStream(path),
     spoolDirectory: directory,
     compression,
+    sealing,
   });
   const described = { schema: null, name: 't', columns: [], primaryKey: [], foreignKeys: [] };
   const table = await writer.addTable(described, Readable.from(rowChunks(bytes)), () => {}, never);
   const { content: _, ...big } = file('big');
   await writer.addFile(big, Readable.from(fileChunks(bytes)), () => {}, never);
   await writer.finish(draftOf([table], [big]), never);
-  const reader = await bundleFormat.openReader(await openLocalFile(path, 'bundle'), never);
+  const reader = await bundleFormat.openReader(await openLocalFile(path, 'bundle'), never, {
+    unlock: { key: async () => key },
+  });
   await reader.verifyContent(() => {}, never);
   await reader.close();
 }
