@@ -1,16 +1,17 @@
 /**
- * `npm run bench -- [memory] [speed] [scale]`: makes databases in a temporary directory, measures, removes
+ * `npm run bench -- [memory] [speed] [scale] [seal]`: makes databases in a temporary directory, measures, removes
  * everything. Ends with 1 when a bound is broken. docs/benchmarks.md tells what the options and the numbers mean.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchMemory } from './memory.ts';
 import { benchScale } from './scale.ts';
+import { benchSeal } from './seal.ts';
 import { benchSpeed } from './speed.ts';
 import { type BenchOptions, DATABASE_KINDS } from './support/options.ts';
 import { type Section, toJson, toText, writeSections } from './support/report.ts';
 
-const BENCHES = { speed: benchSpeed, memory: benchMemory, scale: benchScale } as const;
+const BENCHES = { speed: benchSpeed, memory: benchMemory, scale: benchScale, seal: benchSeal } as const;
 const DOCUMENT = join(import.meta.dirname, '../docs/benchmarks.md');
 const QUICK_MEGABYTES = 100;
 
