@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { BundleReader, ContentReport } from '../bundle/bundle.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
-import type { BundleFile } from './open-bundle.ts';
+import { type BundleFile, unlockingOf } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunningRecord } from './running-record.ts';
 
@@ -45,21 +45,26 @@ function damaged(bundle: BundleFile, how: string): HoldfastError {
   });
 }
 
+/** Looks at a bundle that was opened, before its content is read; throws to refuse it. */
+export type AcceptBundle = (reader: BundleReader) => Promise<void> | void;
+
 /**
- * Phase CONTENT: opens the bundle and checks every entry's CRC, SHA-256, size and row count against the manifest,
+ * Phase CONTENT: opens the bundle, lets `accept` refuse it, and checks every entry's CRC, SHA-256, size and row count against the manifest,
  * then hands it to `work`, which sees only bundles that passed.
  */
 export async function withCheckedBundle<T>(
   parts: EngineParts,
   record: RunningRecord,
   bundle: BundleFile,
+  accept: AcceptBundle,
   work: (reader: BundleReader, report: ContentReport) => Promise<T>,
 ): Promise<T> {
   const { signal } = record;
   const file = await bundle.open(signal);
   try {
     const { reader, report } = await record.phase('CONTENT', async (meter) => {
-      const opened = await parts.bundles.openReader(file, signal);
+      const opened = await openWith(parts, record, bundle, file);
+      await accept(opened);
       meter.expect({ bytes: contentBytes(opened) });
       return { reader: opened, report: await opened.verifyContent(meter.add, signal) };
     });
@@ -83,7 +88,7 @@ export async function inspectContent(
   const file = await bundle.open(signal);
   try {
     return await record.phase('CONTENT', async (meter) => {
-      const reader = await parts.bundles.openReader(file, signal);
+      const reader = await openWith(parts, record, bundle, file);
       meter.expect({ bytes: contentBytes(reader) });
       let first: HoldfastError | undefined;
       const report = await reader.verifyContent(meter.add, signal, (entry, error) => {
@@ -96,6 +101,17 @@ export async function inspectContent(
   } finally {
     await file.close();
   }
+}
+
+/** Opens it with the keys of the workspace and what the record was given; it may stay locked. */
+async function openWith(
+  parts: EngineParts,
+  record: RunningRecord,
+  bundle: BundleFile,
+  file: RandomAccess,
+): Promise<BundleReader> {
+  const unlock = unlockingOf(parts, bundle.workspaceId, record.unlock);
+  return await parts.bundles.openReader(file, record.signal, { unlock });
 }
 
 /** Content bytes as the manifest counts them, before compression. */

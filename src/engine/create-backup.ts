@@ -8,18 +8,21 @@ import { requireSource } from './find-source.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
+import { type KeptSecrets, keptSecrets, type RequestSecrets } from './request-secrets.ts';
 import { type RunningRecord, UndecidedError } from './running-record.ts';
+import { checkEncryption, type SealRequest, sealingOf, sealRequest } from './seal-request.ts';
 import { contentBefore, contentOf, type PreRestoreContent, selectTrees } from './selection.ts';
 import type { StoredBundle } from './store-bundle.ts';
 import { writeBundle } from './write-bundle.ts';
 
 /** What a CREATE record remembers, so that it can be finished after a crash. */
-export type CreateRequest = {
+export type CreateRequest = KeptSecrets & {
   sourceId: string;
   selection: Selection;
   /** Chosen before the first byte is written; recovery looks there. */
   storageKey: string;
   compression: Compression;
+  encryption: SealRequest;
   leaveOutUnreadable: boolean;
   /** Of a backup before a restore: what that replaces, in place of the selection. */
   preRestore?: PreRestoreContent | undefined;
@@ -40,30 +43,40 @@ export async function createBackup(
       hint: 'Set envFile on the source first.',
     });
   }
+  const { encryption } = request;
+  if (encryption !== undefined) checkEncryption(encryption);
+  const secrets: RequestSecrets = encryption?.mode === 'PASSPHRASE' ? { sealing: encryption } : {};
   const record = await parts.catalog.records.create({
     workspaceId: actor.workspaceId,
     kind: 'CREATE',
     trigger: 'MANUAL',
     sourceId: source.id,
     requestedBy: actor.name,
-    request: createRequest(parts, actor.workspaceId, source, request),
+    request: await createRequest(parts, actor.workspaceId, source, request, { secrets }),
   });
-  runner.submit(record);
+  runner.submit(record, undefined, secrets);
   return record;
 }
 
 /** The request of a CREATE record, with the name its bundle will have. */
-export function createRequest(
+export async function createRequest(
   parts: EngineParts,
   workspaceId: string,
   source: { readonly id: string; readonly name: string },
-  { selection, compression = 'DEFLATE_1', leaveOutUnreadable = false }: Omit<CreateBackupRequest, 'sourceId'>,
-  preRestore?: PreRestoreContent,
-): Json {
+  {
+    selection,
+    compression = 'DEFLATE_1',
+    leaveOutUnreadable = false,
+    encryption,
+  }: Omit<CreateBackupRequest, 'sourceId'>,
+  { preRestore, secrets = {} }: { preRestore?: PreRestoreContent; secrets?: RequestSecrets } = {},
+): Promise<Json> {
   return toRequest<CreateRequest>({
+    ...keptSecrets(parts, secrets),
     sourceId: source.id,
     selection,
     compression,
+    encryption: await sealRequest(parts, workspaceId, encryption),
     leaveOutUnreadable,
     preRestore,
     storageKey: `${workspaceId}/${newBundleName(source.name, parts.now())}`,
@@ -79,7 +92,8 @@ export async function executeCreate(parts: EngineParts, record: RunningRecord): 
     preRestore === undefined
       ? contentOf(source, selection, request.leaveOutUnreadable)
       : contentBefore(preRestore);
-  const stored = await writeBundle(parts, record, { source, content, storageKey, compression });
+  const sealing = await sealingOf(parts, record, request.encryption);
+  const stored = await writeBundle(parts, record, { source, content, storageKey, compression, sealing });
   // The bundle is in storage: it is catalogued even when somebody cancels just now.
   try {
     const backup = await record.finalPhase(

@@ -8,10 +8,12 @@ import type { RowRange } from '../bundle/bundle.ts';
 import type { Compression } from '../bundle/manifest.ts';
 import type {
   BackupRow,
+  EncryptionKeyRow,
   RecordRow,
   Role,
   SourceDefinition,
   SourceRow,
+  TrustedSignerRow,
   UploadRow,
   VerifyLevel,
 } from '../catalog/catalog.ts';
@@ -124,6 +126,39 @@ export interface VerifyBackupRequest {
   readonly unlock?: Unlock | undefined;
 }
 
+/** Who signed a bundle, as a workspace sees them. */
+export interface BundleSigner {
+  /** This instance, one that is trusted, one that nobody here knows, or nobody at all. */
+  readonly state: 'OWN' | 'TRUSTED' | 'UNKNOWN' | 'UNSIGNED';
+  /** SHA-256 of the raw public key, hexadecimal; null when unsigned. */
+  readonly fingerprint: string | null;
+  /** The raw public key, base64; null when unsigned. */
+  readonly publicKey: string | null;
+}
+
+/** The key that signs the manifests of this instance. */
+export interface InstanceSigner {
+  /** SHA-256 of the raw public key, hexadecimal. */
+  readonly fingerprint: string;
+  /** The raw public key, base64. */
+  readonly publicKey: string;
+}
+
+/** What may be told of a key that seals bundles. */
+export type EncryptionKey = Pick<EncryptionKeyRow, 'id' | 'createdAt' | 'retiredAt'>;
+
+export interface RotateEncryptionKeyRequest {
+  /** The key that is to be retired; INVALID_INPUT when another seals by now. */
+  readonly replaces?: string | undefined;
+}
+
+export interface TrustSignerRequest {
+  /** The raw public key, base64. */
+  readonly publicKey: string;
+  /** What people call the other instance. */
+  readonly name: string;
+}
+
 /** How a table of the bundle relates to the live one. */
 export interface TablePlan extends TableName {
   /** Null when the target has no such table. */
@@ -158,6 +193,7 @@ export interface RestorePlan {
   readonly hash: string;
   readonly bundleName: string;
   readonly bundleChecksum: string;
+  readonly signer: BundleSigner;
   readonly target: SourceRow;
   readonly structure: RestoreStructure;
   /** Objects (tables, indexes, views, …) that are not as they were when the bundle was made. */
@@ -243,11 +279,12 @@ export interface Engine {
   createBackup(actor: Actor, request: CreateBackupRequest): Promise<RecordRow>;
   restorePlan(actor: Actor, request: RestorePlanRequest, signal: AbortSignal): Promise<RestorePlan>;
   restoreBackup(actor: Actor, request: RestoreBackupRequest): Promise<RecordRow>;
-  verifyBackup(actor: Actor, backupId: string): Promise<RecordRow>;
+  verifyBackup(actor: Actor, backupId: string, unlock?: Unlock): Promise<RecordRow>;
   rotateBackups(actor: Actor, request: RotateBackupsRequest): Promise<Rotation>;
   deleteBackup(actor: Actor, backupId: string): Promise<void>;
   pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;
-  importBackup(actor: Actor, uploadId: string, sourceId: string | null): Promise<RecordRow>;
+  /** A sealed bundle whose key is not held is taken in too, with a warning: what it holds was not looked at. */
+  importBackup(actor: Actor, uploadId: string, sourceId: string | null, unlock?: Unlock): Promise<RecordRow>;
   cancelRecord(actor: Actor, recordId: string): Promise<RecordRow>;
   /**
    * Says how a restore ended whose database cannot be asked; nobody checks it. Written down when it resolves, and
@@ -266,7 +303,16 @@ export interface Engine {
     table: TableName,
     range: RowRange,
     signal: AbortSignal,
+    unlock?: Unlock,
   ): Promise<readonly BundledRow[]>;
+  /** The signer of this instance; every bundle it makes is signed. */
+  readonly signer: InstanceSigner;
+  /** Bundles are sealed with a new key from now on; those of earlier keys stay readable. For an OWNER. */
+  rotateEncryptionKey(actor: Actor, request?: RotateEncryptionKeyRequest): Promise<EncryptionKey>;
+  /** For an OWNER. INVALID_INPUT when it is no key, or this instance's own. */
+  trustSigner(actor: Actor, request: TrustSignerRequest): Promise<TrustedSignerRow>;
+  /** For an OWNER. */
+  distrustSigner(actor: Actor, signerId: string): Promise<void>;
   /** The bytes of a bundle, for a download. The workspace comes from a signed link. */
   openBackup(
     workspaceId: string,

@@ -1,15 +1,19 @@
 /** Which verb a record of each kind runs. */
 import { executeCreate } from './create-backup.ts';
+import { died } from './died.ts';
 import { executeImport } from './import-backup.ts';
 import type { EngineParts } from './parts.ts';
 import type { ExecuteRecord } from './record-runner.ts';
+import { secretsOwner } from './request-secrets.ts';
 import { executeRestore } from './restore-backup.ts';
 import { executeRotate } from './rotate-backups.ts';
+import type { RunningRecord } from './running-record.ts';
 import { executeVerify } from './verify-backup.ts';
 
 /** The executor of every kind of record. */
 export function executorOf(parts: EngineParts): ExecuteRecord {
   return async (record, runner) => {
+    refuseWithoutSecrets(record);
     switch (record.row.kind) {
       case 'CREATE':
         return await executeCreate(parts, record);
@@ -23,4 +27,10 @@ export function executorOf(parts: EngineParts): ExecuteRecord {
         return await executeImport(parts, record);
     }
   };
+}
+
+/** The process that was told them died before the record's turn came. */
+function refuseWithoutSecrets({ row, unlock, sealing }: RunningRecord): void {
+  if (secretsOwner(row) === undefined || unlock !== undefined || sealing !== undefined) return;
+  throw died(row, 'Nothing was changed.', 'Start it again.');
 }

@@ -11,16 +11,18 @@ import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import { catalogue } from './create-backup.ts';
-import type { Actor } from './engine.ts';
+import type { Actor, Unlock } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { type BundleFile, findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
+import { checkUnlock, type KeptSecrets, keptSecrets } from './request-secrets.ts';
 import type { RunningRecord } from './running-record.ts';
+import { signerOf, whyNotTrusted } from './trust.ts';
 
 /** What an IMPORT record remembers. */
-export type ImportRequest = {
+export type ImportRequest = KeptSecrets & {
   readonly uploadId: string;
   readonly storageKey: string;
 };
@@ -32,7 +34,9 @@ export async function importBackup(
   actor: Actor,
   uploadId: string,
   sourceId: string | null,
+  unlock?: Unlock,
 ): Promise<RecordRow> {
+  checkUnlock(unlock);
   const bundle = await findBundle(parts, actor.workspaceId, { uploadId });
   if (sourceId !== null) await requireSource(parts, actor.workspaceId, sourceId);
   if ((await uploadsInUse(parts)).has(uploadId)) {
@@ -48,11 +52,12 @@ export async function importBackup(
     sourceId,
     requestedBy: actor.name,
     request: toRequest<ImportRequest>({
+      ...keptSecrets(parts, { unlock }),
       uploadId,
       storageKey: `${actor.workspaceId}/${newBundleName(label, parts.now())}`,
     }),
   });
-  runner.submit(record);
+  runner.submit(record, undefined, { unlock });
   return record;
 }
 
@@ -61,10 +66,18 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
   const { uploadId, storageKey } = readRequest<ImportRequest>(record.row);
   const bundle = await findBundle(parts, record.row.workspaceId, { uploadId });
   await checkChecksum(record, bundle);
-  const { manifest, report } = await withCheckedBundle(parts, record, bundle, async (reader, found) => ({
-    manifest: reader.manifest,
-    report: found,
-  }));
+  // A bundle of anybody is taken in; restoring it is what needs trust.
+  const { manifest, report, signer } = await withCheckedBundle(
+    parts,
+    record,
+    bundle,
+    () => undefined,
+    async (reader, found) => ({
+      manifest: reader.manifest,
+      report: found,
+      signer: await signerOf(parts, bundle.workspaceId, reader.signature),
+    }),
+  );
   await record.phase('RECEIVE', async (meter) => {
     meter.expect({ bytes: bundle.sizeBytes });
     await copyIntoStorage(parts, bundle, storageKey, (bytes) => meter.add({ bytes }), record.signal);
@@ -88,6 +101,13 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
     bytes: report.bytes,
   });
   warnOfOrigin(record, manifest);
+  const distrust = whyNotTrusted(signer);
+  if (distrust !== undefined) record.warn(`${distrust} Restoring it needs trust in its signer.`);
+  if (!report.contentChecked) {
+    record.warn(
+      'The bundle is sealed and was not opened: its checksum and signature were checked, but not what it holds.',
+    );
+  }
   await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
 }
 

@@ -17,8 +17,10 @@ import { type Recovery, startRecovery } from './recover.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { restorePlan } from './restore-plan.ts';
 import { rotateBackups } from './rotate-backups.ts';
+import { distrustSigner, rotateEncryptionKey, trustSigner } from './signers.ts';
 import { createSource, deleteSource, updateSource } from './sources.ts';
 import { testSource } from './test-source.ts';
+import { instanceSigner } from './trust.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 /** An engine at work. */
@@ -50,7 +52,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     createBackup: (actor, request) => createBackup(parts, runner, actor, request),
     restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),
     restoreBackup: (actor, request) => restoreBackup(parts, runner, actor, request),
-    verifyBackup: (actor, backupId) => verifyBackup(parts, runner, actor, backupId),
+    verifyBackup: (actor, backupId, unlock) => verifyBackup(parts, runner, actor, backupId, unlock),
     rotateBackups: (actor, request) => rotateBackups(parts, runner, actor, request),
     deleteBackup: (actor, backupId) => deleteBackup(parts, actor, backupId),
     async pinBackup(actor, backupId, pinned) {
@@ -59,14 +61,19 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
         throw new HoldfastError('NOT_FOUND', 'There is no such backup in this workspace.');
       return backup;
     },
-    importBackup: (actor, uploadId, sourceId) => importBackup(parts, runner, actor, uploadId, sourceId),
+    importBackup: (actor, uploadId, sourceId, unlock) =>
+      importBackup(parts, runner, actor, uploadId, sourceId, unlock),
     cancelRecord: (actor, recordId) => cancelRecord(parts, runner, actor.workspaceId, recordId),
     decideRestore: (actor, recordId, targetState) =>
       decideRestore(parts, runner, recovery, actor, recordId, targetState),
     receiveUpload: (actor, fileName, content, signal) =>
       receiveUpload(parts, actor, fileName, content, signal),
-    readRows: (actor, backupId, table, range, signal) =>
-      readRows(parts, actor, backupId, table, range, signal),
+    readRows: (actor, backupId, table, range, signal, unlock) =>
+      readRows(parts, actor, backupId, table, range, signal, unlock),
+    signer: instanceSigner(parts),
+    rotateEncryptionKey: (actor, request) => rotateEncryptionKey(parts, actor, request),
+    trustSigner: (actor, request) => trustSigner(parts, actor, request),
+    distrustSigner: (actor, signerId) => distrustSigner(parts, actor, signerId),
     async openBackup(workspaceId, backupId, signal) {
       const bundle = await findBundle(parts, workspaceId, { backupId });
       const backup = await parts.catalog.backups.find(workspaceId, backupId);

@@ -1,14 +1,16 @@
 /** From a backup or an upload to a bundle that can be read. */
 import { join } from 'node:path';
 import type { BundleReader } from '../bundle/bundle.ts';
+import type { Unlocking } from '../bundle/sealing.ts';
 import type { BackupRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
-import type { BundleOrigin } from './engine.ts';
+import type { BundleOrigin, Unlock } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 
 /** What is known of a bundle before it is opened. */
 export interface BundleFile {
+  readonly workspaceId: string;
   readonly name: string;
   /** SHA-256 of the whole, as the catalog has it. */
   readonly checksum: string;
@@ -36,6 +38,7 @@ export async function findBundle(
       });
     }
     return {
+      workspaceId,
       name: upload.fileName,
       checksum: upload.checksum,
       sizeBytes: Number(upload.sizeBytes),
@@ -49,6 +52,7 @@ export async function findBundle(
     throw new HoldfastError('NOT_FOUND', 'There is no such backup in this workspace.');
   }
   return {
+    workspaceId,
     name: backup.name,
     checksum: backup.checksum,
     sizeBytes: Number(backup.sizeBytes),
@@ -81,17 +85,56 @@ export async function openStored(
   }
 }
 
-/** Opens the reader of a bundle; the reader owns the file and closes it. */
+/** What opens the bundles of a workspace: the keys it keeps, and what the caller gave. */
+export function unlockingOf(parts: EngineParts, workspaceId: string, unlock: Unlock = {}): Unlocking {
+  return {
+    ...unlock,
+    key: async (keyId) => (await parts.catalog.encryptionKeys.find(workspaceId, keyId))?.key,
+  };
+}
+
+/**
+ * Opens the reader of a bundle; the reader owns the file and closes it.
+ * @throws what BundleReader of bundle/bundle.ts lists; DECRYPTION_FAILED also when nothing at hand opens the bundle
+ */
 export async function openReader(
   parts: EngineParts,
   bundle: BundleFile,
+  unlock: Unlock | undefined,
   signal: AbortSignal,
 ): Promise<BundleReader> {
   const file = await bundle.open(signal);
   try {
-    return await parts.bundles.openReader(file, signal);
+    const reader = await parts.bundles.openReader(file, signal, {
+      unlock: unlockingOf(parts, bundle.workspaceId, unlock),
+    });
+    requireUnlocked(reader, bundle);
+    return reader;
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** @throws HoldfastError DECRYPTION_FAILED when the reader can tell nothing but the manifest */
+export function requireUnlocked({ locked, manifest }: BundleReader, bundle: BundleFile): void {
+  if (!locked) return;
+  const { encryption } = manifest;
+  const [how, hint] =
+    encryption.mode === 'KEY'
+      ? [
+          `with the key ${encryption.keyId}, which is not kept here`,
+          'Only the instance that made it, or its recovery kit, has the key.',
+        ]
+      : encryption.mode === 'PASSPHRASE'
+        ? ['with a passphrase', 'Give the passphrase as unlock.passphrase.']
+        : [
+            'for the recipients on its manifest',
+            'Give an identity of one of them (AGE-SECRET-KEY-1…) as unlock.identities.',
+          ];
+  throw new HoldfastError(
+    'DECRYPTION_FAILED',
+    `The bundle ${bundle.name} is sealed ${how}. Nothing was changed.`,
+    { hint },
+  );
 }

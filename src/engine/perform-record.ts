@@ -3,6 +3,7 @@ import type { RecordRow } from '../catalog/catalog.ts';
 import { isFinished } from '../events/persisted-events.ts';
 import { collectBuffers } from './collect-buffers.ts';
 import type { EngineParts } from './parts.ts';
+import type { RequestSecrets } from './request-secrets.ts';
 import { RunningRecord, UndecidedError } from './running-record.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
 
@@ -16,9 +17,10 @@ export async function performRecord(
   parts: EngineParts,
   row: RecordRow,
   signal: AbortSignal,
+  secrets: RequestSecrets,
   work: (record: RunningRecord) => Promise<void>,
 ): Promise<RecordRow> {
-  const record = new RunningRecord(parts, row, signal);
+  const record = new RunningRecord(parts, row, signal, secrets);
   parts.log.info({ recordId: row.id, kind: row.kind }, 'record started');
   let failure: unknown;
   // A verification stays below without it, and would be half as fast.

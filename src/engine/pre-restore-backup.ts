@@ -37,7 +37,14 @@ export async function backUpTarget(
         sourceId: target.id,
         parentId: id,
         requestedBy,
-        request: createRequest(parts, workspaceId, target, { selection: selectionOf(content) }, content),
+        // Sealed with the kept key, as any other: it holds what the source held.
+        request: await createRequest(
+          parts,
+          workspaceId,
+          target,
+          { selection: selectionOf(content) },
+          { preRestore: content },
+        ),
       });
       const ended = await runWithin(parts, record, runner, child);
       for (const warning of ended.warnings) {

@@ -2,9 +2,10 @@
 import type { RowRange } from '../bundle/bundle.ts';
 import { HoldfastError } from '../errors.ts';
 import type { TableName } from '../source/source.ts';
-import type { Actor, BundledRow } from './engine.ts';
+import type { Actor, BundledRow, Unlock } from './engine.ts';
 import { findBundle, openReader } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
+import { checkUnlock } from './request-secrets.ts';
 import { tableLabel } from './table-order.ts';
 
 /** Rows that one page may have. */
@@ -28,6 +29,7 @@ export async function readRows(
   name: TableName,
   range: RowRange,
   signal: AbortSignal,
+  unlock?: Unlock,
 ): Promise<readonly BundledRow[]> {
   if (range.count > PAGE_ROWS) {
     throw new HoldfastError('INVALID_INPUT', `A page has at most ${PAGE_ROWS} rows, not ${range.count}.`, {
@@ -35,7 +37,8 @@ export async function readRows(
       hint: 'Read the table page by page.',
     });
   }
-  const reader = await openReader(parts, await findBundle(parts, workspaceId, { backupId }), signal);
+  checkUnlock(unlock);
+  const reader = await openReader(parts, await findBundle(parts, workspaceId, { backupId }), unlock, signal);
   try {
     const table = reader.manifest.database?.tables.find(
       (held) => held.schema === name.schema && held.name === name.name,

@@ -9,6 +9,7 @@ import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
 import { performRecord } from './perform-record.ts';
 import { type HeldRecord, renewActive, renewWaiting, type WaitingRecord } from './renew-leases.ts';
+import type { RequestSecrets } from './request-secrets.ts';
 import type { RunningRecord } from './running-record.ts';
 
 const RENEW_MS = 7_500;
@@ -48,9 +49,12 @@ export class RecordRunner {
     this.#renewal.unref();
   }
 
-  /** Queues a record. `lock` when the caller has taken the source's lock for it already. */
-  submit(row: RecordRow, lock?: LockRow): void {
-    this.#waiting.push({ row, lock });
+  /**
+   * Queues a record. `lock` when the caller has taken the source's lock for it already; `secrets` stay in memory
+   * beside it until it ends.
+   */
+  submit(row: RecordRow, lock?: LockRow, secrets: RequestSecrets = {}): void {
+    this.#waiting.push({ row, lock, secrets });
     void this.#pump();
   }
 
@@ -91,7 +95,7 @@ export class RecordRunner {
       done,
     });
     try {
-      return await this.#perform(row, controller.signal);
+      return await this.#perform(row, controller.signal, {});
     } finally {
       parent.signal.removeEventListener('abort', follow);
       this.#active.delete(row.id);
@@ -209,7 +213,7 @@ export class RecordRunner {
       return;
     }
     const controller = new AbortController();
-    const done = this.#perform(row, controller.signal)
+    const done = this.#perform(row, controller.signal, waiting.secrets)
       .catch((error: unknown): undefined => {
         this.#parts.log.error({ err: error, recordId: row.id }, 'the end of a record could not be written');
       })
@@ -232,8 +236,8 @@ export class RecordRunner {
     this.#active.set(row.id, { workspaceId: row.workspaceId, kept: false, controller, lock, done });
   }
 
-  async #perform(row: RecordRow, signal: AbortSignal): Promise<RecordRow> {
-    return await performRecord(this.#parts, row, signal, (record) => this.#execute(record, this));
+  async #perform(row: RecordRow, signal: AbortSignal, secrets: RequestSecrets): Promise<RecordRow> {
+    return await performRecord(this.#parts, row, signal, secrets, (record) => this.#execute(record, this));
   }
 
   /** Keeps leases and locks alive; a lost one stops its record before it can do harm. */

@@ -21,6 +21,7 @@ import { readRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { retryLeftovers } from './recover-leftovers.ts';
 import { recoverRestore } from './recover-restore.ts';
+import { secretsOwner } from './request-secrets.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
@@ -30,6 +31,12 @@ const SWEEP_MS = 15_000;
 
 /** A restore takes its lock within this time of being queued, milliseconds. */
 const ADMISSION_MS = 5000;
+
+/**
+ * A process of another host, of which nobody can tell whether it lives, is given this long to begin a record of
+ * which it alone was told the secrets, milliseconds: a day.
+ */
+const SECRETS_KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** Recovery at work. */
 export interface Recovery {
@@ -94,13 +101,21 @@ async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<voi
 async function recoverOne(parts: EngineParts, runner: RecordRunner, row: RecordRow): Promise<void> {
   if (row.status === 'QUEUED' && row.leaseOwner === null) {
     // Queued by a process that is gone, or by another server that will start it: claiming decides.
-    if (row.kind !== 'RESTORE' && row.parentId === null) runner.submit(row);
-    else if (await isAbandoned(parts, row)) await recover(parts, runner, row);
+    if (row.kind !== 'RESTORE' && row.parentId === null) {
+      if (!isLeftToOwner(parts, row)) runner.submit(row);
+    } else if (await isAbandoned(parts, row)) await recover(parts, runner, row);
     return;
   }
   const dead = row.leaseOwner !== null && parts.identity.isDead(row.leaseOwner);
   const expired = row.leaseUntil !== null && row.leaseUntil <= parts.now();
   if (dead || expired) await recover(parts, runner, row);
+}
+
+/** Only the process that was told a record's secrets can begin it, as long as that may be alive. */
+function isLeftToOwner(parts: EngineParts, row: RecordRow): boolean {
+  const owner = secretsOwner(row);
+  if (owner === undefined || owner === parts.identity.owner || parts.identity.isDead(owner)) return false;
+  return parts.now().getTime() - row.queuedAt.getTime() < SECRETS_KEPT_MS;
 }
 
 /** A queued restore belongs to whoever holds the lock it was admitted with, a part to whoever runs the whole. */

@@ -3,6 +3,7 @@ import type { LockRow, RecordRow } from '../catalog/catalog.ts';
 import type { HoldfastError } from '../errors.ts';
 import { canceledOnRequest, leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
+import type { RequestSecrets } from './request-secrets.ts';
 import { lockLost } from './require-hold.ts';
 
 /** A record that runs in this process. */
@@ -18,6 +19,7 @@ export interface HeldRecord {
 export interface WaitingRecord {
   readonly row: RecordRow;
   readonly lock: LockRow | undefined;
+  readonly secrets: RequestSecrets;
 }
 
 /** Renews the lock that a queued record waits with. Never throws: a failure is logged, and it may succeed next time. */

@@ -7,24 +7,27 @@ import { applyRestore } from './apply-restore.ts';
 import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import type { Actor, RestoreBackupRequest } from './engine.ts';
 import { leaseUntil } from './lease.ts';
-import { type BundleFile, findBundle } from './open-bundle.ts';
+import { type BundleFile, findBundle, requireUnlocked } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { backUpTarget } from './pre-restore-backup.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RestoreResult } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
+import { checkUnlock, type KeptSecrets, keptSecrets, type RequestSecrets } from './request-secrets.ts';
 import { type PreparedRestore, prepareRestore, requireTarget } from './restore-plan.ts';
 import type { RunningRecord } from './running-record.ts';
+import { requireOwner, requireTrust, signerOf } from './trust.ts';
 
 /** What a RESTORE record remembers. */
-export type RestoreRequest = RestoreBackupRequest & { readonly sourceId: string };
+export type RestoreRequest = Omit<RestoreBackupRequest, 'unlock'> &
+  KeptSecrets & { readonly sourceId: string };
 
 /** The largest wait for a lock of the application, milliseconds: ten minutes. */
 const MAX_LOCK_TIMEOUT_MS = 600_000;
 
 /**
  * Takes the source's lock and starts a restore.
- * @throws HoldfastError NOT_FOUND, INVALID_INPUT, LOCK_HELD
+ * @throws HoldfastError NOT_FOUND, INVALID_INPUT, LOCK_HELD; FORBIDDEN when somebody else than an OWNER trusts the signer
  */
 export async function restoreBackup(
   parts: EngineParts,
@@ -32,7 +35,11 @@ export async function restoreBackup(
   actor: Actor,
   request: RestoreBackupRequest,
 ): Promise<RecordRow> {
+  // The secrets must not come near what is written down.
+  const { unlock, ...kept } = request;
   const { lockTimeoutMs } = request;
+  checkUnlock(unlock);
+  if (request.trustUnknownSigner === true) requireOwner(actor, 'trustUnknownSigner');
   if (!Number.isInteger(lockTimeoutMs) || lockTimeoutMs < 1 || lockTimeoutMs > MAX_LOCK_TIMEOUT_MS) {
     throw new HoldfastError('INVALID_INPUT', `lockTimeoutMs must be from 1 to ${MAX_LOCK_TIMEOUT_MS}.`, {
       field: 'lockTimeoutMs',
@@ -43,7 +50,9 @@ export async function restoreBackup(
   if (bundle.sourceId !== null && bundle.sourceId !== target.id && !request.allowForeignSource) {
     throw foreignSource(bundle.name, target.name);
   }
-  return await admit(() => queueRestore(parts, runner, actor, bundle, { ...request, sourceId: target.id }));
+  return await admit(() =>
+    queueRestore(parts, runner, actor, bundle, { ...kept, sourceId: target.id }, { unlock }),
+  );
 }
 
 async function queueRestore(
@@ -52,6 +61,7 @@ async function queueRestore(
   actor: Actor,
   bundle: BundleFile,
   request: RestoreRequest,
+  secrets: RequestSecrets,
 ): Promise<RecordRow> {
   const { locks, records } = parts.catalog;
   const held = await locks.find(request.sourceId);
@@ -67,7 +77,7 @@ async function queueRestore(
     sourceId: request.sourceId,
     backupId: bundle.backupId,
     requestedBy: actor.name,
-    request: toRequest<RestoreRequest>(request),
+    request: toRequest<RestoreRequest>({ ...request, ...keptSecrets(parts, secrets) }),
   });
   const lock = await locks.acquire(request.sourceId, record.id, parts.identity.owner, leaseUntil(parts));
   if (lock === undefined) {
@@ -75,7 +85,7 @@ async function queueRestore(
     await records.requestCancel(actor.workspaceId, record.id);
     throw lockHeld((await locks.find(request.sourceId))?.recordId ?? 'of another server');
   }
-  runner.submit(record, lock);
+  runner.submit(record, lock, secrets);
   return record;
 }
 
@@ -92,7 +102,11 @@ export async function executeRestore(
   const bundle = await findBundle(parts, workspaceId, request.bundle);
   const target = await requireTarget(parts, workspaceId, request.sourceId, bundle);
   await checkChecksum(record, bundle);
-  await withCheckedBundle(parts, record, bundle, async (reader) => {
+  const accept = async (reader: BundleReader): Promise<void> => {
+    requireTrust(await signerOf(parts, workspaceId, reader.signature), request.trustUnknownSigner === true);
+    requireUnlocked(reader, bundle);
+  };
+  await withCheckedBundle(parts, record, bundle, accept, async (reader) => {
     const prepared = await record.phase('PLAN', async () => {
       const made = await prepareRestore(parts, bundle, reader, target, request, record.signal);
       refuseUnlessAllowed(request, reader, made);

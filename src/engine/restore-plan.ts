@@ -3,7 +3,7 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import type { Manifest, ManifestTable } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { Actor, RestorePlan, RestorePlanRequest } from './engine.ts';
+import type { Actor, BundleSigner, RestorePlan, RestorePlanRequest } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { type BundleFile, findBundle, openReader } from './open-bundle.ts';
 import { refuseOverlaps } from './overlaps.ts';
@@ -13,7 +13,9 @@ import { planHash } from './plan-hash.ts';
 import type { PlannedStructure } from './plan-structure.ts';
 import { openSessions, planTables } from './plan-tables.ts';
 import { planTrees, type TreeTarget } from './plan-trees.ts';
+import { checkUnlock } from './request-secrets.ts';
 import type { Adaptation } from './schema-drift.ts';
+import { howToTrust, signerOf, whyNotTrusted } from './trust.ts';
 
 /** A plan, and what a restore needs besides. */
 export interface PreparedRestore {
@@ -39,9 +41,10 @@ export async function restorePlan(
   request: RestorePlanRequest,
   signal: AbortSignal,
 ): Promise<RestorePlan> {
+  checkUnlock(request.unlock);
   const bundle = await findBundle(parts, actor.workspaceId, request.bundle);
   const target = await requireTarget(parts, actor.workspaceId, request.sourceId, bundle);
-  const reader = await openReader(parts, bundle, signal);
+  const reader = await openReader(parts, bundle, request.unlock, signal);
   try {
     return (await prepareRestore(parts, bundle, reader, target, request, signal)).plan;
   } finally {
@@ -91,9 +94,11 @@ export async function prepareRestore(
   const trees = await planTrees(parts, reader, target, selection, signal);
   const envFile = await planEnvFile(target, manifest, selection);
   const changesDatabase = tables.length > 0 || structure.structure !== 'KEEP' || movesSequences;
+  const signer = await signerOf(parts, bundle.workspaceId, reader.signature);
   const plan: Omit<RestorePlan, 'hash'> = {
     bundleName: bundle.name,
     bundleChecksum: bundle.checksum,
+    signer,
     target,
     structure: structure.structure,
     schemaDifferences: structure.differences,
@@ -102,7 +107,7 @@ export async function prepareRestore(
     trees: trees.plans,
     envFile: envFile.path,
     sessions: await openSessions(parts, target, changesDatabase, signal),
-    warnings: [...database.warnings, ...foreignWarnings(manifest, target)],
+    warnings: [...database.warnings, ...foreignWarnings(manifest, target), ...signerWarnings(signer)],
     refusals: [...database.refusals, ...trees.refusals, ...envFile.refusals],
   };
   const where = { trees: trees.targets, envFile };
@@ -124,4 +129,9 @@ function foreignWarnings(manifest: Manifest, target: SourceRow): string[] {
   return [
     `The bundle was made from the source "${manifest.source.name}"; restoring it here needs allowForeignSource.`,
   ];
+}
+
+function signerWarnings(signer: BundleSigner): string[] {
+  const reason = whyNotTrusted(signer);
+  return reason === undefined ? [] : [`${reason} ${howToTrust(signer)}`];
 }

@@ -3,6 +3,7 @@
  * state to the catalog before it is published. Progress ticks are published at most every TICK_MS and saved at
  * most every SAVE_MS.
  */
+import type { Sealing } from '../bundle/sealing.ts';
 import {
   NO_PROGRESS,
   type PhaseName,
@@ -15,10 +16,12 @@ import {
 } from '../catalog/catalog.ts';
 import { abortError, HoldfastError, throwIfAborted } from '../errors.ts';
 import { toRecordEvent } from '../events/persisted-events.ts';
+import type { Unlock } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { recordProgress } from './record-progress.ts';
 import type { RecordResult } from './record-result.ts';
+import type { RequestSecrets } from './request-secrets.ts';
 
 const TICK_MS = 250;
 const SAVE_MS = 1000;
@@ -32,6 +35,10 @@ export class UndecidedError extends Error {
 
 export class RunningRecord {
   readonly signal: AbortSignal;
+  /** What the bundle is opened with, as the caller gave it; in memory alone. */
+  readonly unlock: Unlock | undefined;
+  /** What the bundle is sealed with where that is a secret of the caller; in memory alone. */
+  readonly sealing: Sealing | undefined;
   readonly #parts: EngineParts;
   #row: RecordRow;
   #result: RecordResult | null = null;
@@ -44,7 +51,9 @@ export class RunningRecord {
   /** In which phase an error was thrown; a record may go on after a phase that failed. */
   readonly #phaseOf = new WeakMap<object, PhaseName>();
 
-  constructor(parts: EngineParts, row: RecordRow, signal: AbortSignal) {
+  constructor(parts: EngineParts, row: RecordRow, signal: AbortSignal, secrets: RequestSecrets = {}) {
+    this.unlock = secrets.unlock;
+    this.sealing = secrets.sealing;
     this.#parts = parts;
     this.#row = row;
     this.#warnings = [...row.warnings];

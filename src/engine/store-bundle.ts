@@ -9,6 +9,7 @@ import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Compression, Manifest, ManifestDraft } from '../bundle/manifest.ts';
+import type { Sealing } from '../bundle/sealing.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -23,10 +24,11 @@ export interface StoredBundle {
   readonly checksum: string;
 }
 
-/** Where a bundle goes, and how tight. */
+/** Where a bundle goes, how tight, and who can open it. */
 export interface BundlePlace {
   readonly storageKey: string;
   readonly compression: Compression;
+  readonly sealing: Sealing;
 }
 
 /** Puts entries into a bundle and returns what its manifest is to say. The signal is that of record and storage. */
@@ -82,7 +84,7 @@ function hashedInto(target: Writable, hash: Hash): Writable {
 async function storeThrough(
   parts: EngineParts,
   record: RunningRecord,
-  { storageKey, compression }: BundlePlace,
+  { storageKey, compression, sealing }: BundlePlace,
   spoolDirectory: string,
   fill: FillBundle,
 ): Promise<StoredBundle> {
@@ -94,7 +96,13 @@ async function storeThrough(
   const sink = hashedInto(upload.writable, hash);
   const stored = finished(sink);
   stored.catch((error: unknown) => storageFailed.abort(error));
-  const writer = parts.bundles.createWriter({ sink, spoolDirectory, compression });
+  const writer = parts.bundles.createWriter({
+    sink,
+    spoolDirectory,
+    compression,
+    sealing,
+    signer: parts.signer,
+  });
   try {
     const draft = await fill(writer, signal);
     const { manifest, object } = await record.phase('STORE', async () => {

@@ -2,15 +2,16 @@
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { checkChecksum, inspectContent } from './check-bundle.ts';
-import type { Actor } from './engine.ts';
+import type { Actor, Unlock } from './engine.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { VerifyResult } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
+import { checkUnlock, type KeptSecrets, keptSecrets } from './request-secrets.ts';
 import type { RunningRecord } from './running-record.ts';
 
-type VerifyRequest = { readonly backupId: string };
+type VerifyRequest = KeptSecrets & { readonly backupId: string };
 
 /** Codes that say something about the bundle itself, not about the way to it. */
 const VERDICT_CODES = new Set([
@@ -30,7 +31,9 @@ export async function verifyBackup(
   runner: RecordRunner,
   actor: Actor,
   backupId: string,
+  unlock?: Unlock,
 ): Promise<RecordRow> {
+  checkUnlock(unlock);
   const bundle = await findBundle(parts, actor.workspaceId, { backupId });
   const record = await parts.catalog.records.create({
     workspaceId: actor.workspaceId,
@@ -39,9 +42,9 @@ export async function verifyBackup(
     sourceId: bundle.sourceId,
     backupId,
     requestedBy: actor.name,
-    request: toRequest<VerifyRequest>({ backupId }),
+    request: toRequest<VerifyRequest>({ ...keptSecrets(parts, { unlock }), backupId }),
   });
-  runner.submit(record);
+  runner.submit(record, undefined, { unlock });
   return record;
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Compression, ManifestDraft, ManifestTree } from '../bundle/manifest.ts';
+import type { Sealing } from '../bundle/sealing.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DatabaseSnapshot } from '../source/source.ts';
@@ -20,6 +21,7 @@ export interface BundleOrder {
   readonly content: BundleContent;
   readonly storageKey: string;
   readonly compression: Compression;
+  readonly sealing: Sealing;
 }
 
 /** Writes a bundle and stores it. Of a failed one nothing stays. */

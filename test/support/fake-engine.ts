@@ -117,6 +117,7 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
         hash: 'plan-hash',
         bundleName: backup?.name ?? 'upload.zip',
         bundleChecksum: backup?.checksum ?? '',
+        signer: { state: 'OWN', ...engine.signer },
         target: found(await catalog.sources.find(actor.workspaceId, target), 'source'),
         structure: 'KEEP',
         schemaDifferences: [{ object: 'INDEX customers_name', change: 'ADDED' }],
@@ -194,6 +195,16 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
         checksum: createHash('sha256').update(bytes).digest('hex'),
         expiresAt: new Date(Date.now() + 3_600_000),
       });
+    },
+    signer: { fingerprint: '0a'.repeat(32), publicKey: Buffer.alloc(32, 10).toString('base64') },
+    async rotateEncryptionKey({ workspaceId }) {
+      const { id, createdAt, retiredAt } = await catalog.encryptionKeys.rotate(workspaceId, new Date());
+      return { id, createdAt, retiredAt };
+    },
+    trustSigner: ({ workspaceId }, signer) =>
+      catalog.trustedSigners.add(workspaceId, { ...signer, fingerprint: '0b'.repeat(32) }),
+    async distrustSigner({ workspaceId }, id) {
+      found((await catalog.trustedSigners.remove(workspaceId, id)) || undefined, 'signer');
     },
     async readRows(actor, backupId, _table, { from, count }) {
       found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
