@@ -62,6 +62,26 @@ export function createClient(options: ClientOptions) {
     /** What the server is set up to do. */
     settings: async (request?: RequestOptions) =>
       (await run(documents.SettingsDocument, {}, request)).settings,
+    /** The keys that seal bundles of mode KEY; never a key itself. */
+    encryptionKeys: async (request?: RequestOptions) =>
+      (await run(documents.EncryptionKeysDocument, {}, request)).encryptionKeys,
+    /** Makes a new key for bundles of mode KEY; those of earlier keys stay readable. Needs OWNER. */
+    rotateEncryptionKey: async (
+      input: Input<documents.RotateEncryptionKeyMutationVariables> = {},
+      request?: RequestOptions,
+    ) => (await run(documents.RotateEncryptionKeyDocument, { input }, request)).rotateEncryptionKey,
+    /** Other instances whose bundles may be restored here. */
+    trustedSigners: async (request?: RequestOptions) =>
+      (await run(documents.TrustedSignersDocument, {}, request)).trustedSigners,
+    /** Lets bundles that another instance signed be restored here. Needs OWNER. */
+    trustSigner: async (input: Input<documents.TrustSignerMutationVariables>, request?: RequestOptions) =>
+      (await run(documents.TrustSignerDocument, { input }, request)).trustSigner,
+    /** Takes that back. Needs OWNER. */
+    distrustSigner: async (
+      input: Input<documents.DistrustSignerMutationVariables>,
+      request?: RequestOptions,
+    ) => (await run(documents.DistrustSignerDocument, { input }, request)).distrustSigner,
+
     /** Which sources are being worked on. */
     locks: async (request?: RequestOptions) => (await run(documents.LocksDocument, {}, request)).locks,
 

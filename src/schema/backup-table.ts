@@ -6,6 +6,7 @@ import { HoldfastError } from '../errors.ts';
 import { builder } from './builder.ts';
 import { checkCounts, pageSize } from './connection.ts';
 import { actorOf } from './context.ts';
+import { UnlockInput, unlockOf } from './encryption.ts';
 import { ManifestColumnType } from './manifest.ts';
 
 /** A table and the backup that holds it. */
@@ -125,6 +126,10 @@ export const BackupTableType = builder.objectRef<BackupTable>('BackupTable').imp
       args: {
         first: t.arg.int({ description: 'How many: 1 to 100; 20 when left out.' }),
         after: t.arg.string({ description: 'Only what comes after this cursor.' }),
+        unlock: t.arg({
+          type: UnlockInput,
+          description: 'What opens the bundle, where its key is not kept here.',
+        }),
       },
       complexity: (args) => ({ field: 5, multiplier: pageSize(args) }),
       resolve: async (of, args, context) => {
@@ -133,7 +138,9 @@ export const BackupTableType = builder.objectRef<BackupTable>('BackupTable').imp
         const { schema, name } = of.table;
         const range = { from, count: pageSize(args) };
         const { engine, signal } = context;
-        const rows = await engine.readRows(actorOf(context), of.backupId, { schema, name }, range, signal);
+        const unlock = unlockOf(args.unlock);
+        const table = { schema, name };
+        const rows = await engine.readRows(actorOf(context), of.backupId, table, range, signal, unlock);
         return { rows, of };
       },
     }),

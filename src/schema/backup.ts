@@ -7,21 +7,13 @@ import { BackupTableType } from './backup-table.ts';
 import { builder } from './builder.ts';
 import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
 import type { SchemaContext } from './context.ts';
+import { BundleEncryptionType, BundleSignatureType } from './encryption.ts';
 import { TriggerEnum, VerdictEnum } from './enums.ts';
 import { findId } from './global-id.ts';
 import { orderInput, searchRule } from './list-input.ts';
+import { loadSigner } from './load-signer.ts';
 import { ManifestType } from './manifest.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
-
-const EncryptionModeEnum = builder.enumType('EncryptionMode', {
-  description: 'How a bundle is encrypted.',
-  values: {
-    NONE: { description: 'Not encrypted.' },
-    KEY: { description: 'With a key that this instance keeps.' },
-    PASSPHRASE: { description: 'With a passphrase, in the age format.' },
-    RECIPIENT: { description: 'For the holders of identities, in the age format.' },
-  } as const,
-});
 
 const VerificationType = builder
   .objectRef<{ at: Date; verdict: Verdict; message: string | null }>('Verification')
@@ -81,13 +73,18 @@ builder.prismaObjectFields(BackupNode, (t) => ({
   sizeBytes: t.expose('sizeBytes', { type: 'BigInt', description: 'Bytes of the bundle.' }),
   checksum: t.exposeString('checksum', { description: 'SHA-256 of the whole bundle, hexadecimal.' }),
   encrypted: t.boolean({
-    description: 'Whether the bundle is encrypted.',
-    resolve: (backup) => encryptionOf(backup) !== 'NONE',
+    description: 'Whether the bundle is sealed, in whatever mode.',
+    resolve: (backup) => manifestOf(backup).encryption.mode !== 'NONE',
   }),
-  encryptionMode: t.field({
-    type: EncryptionModeEnum,
-    description: 'How the bundle is encrypted.',
-    resolve: (backup) => encryptionOf(backup),
+  encryption: t.field({
+    type: BundleEncryptionType,
+    description: 'How the bundle is sealed.',
+    resolve: (backup) => manifestOf(backup).encryption,
+  }),
+  signature: t.field({
+    type: BundleSignatureType,
+    description: 'Who signed the bundle.',
+    resolve: (backup, _args, context) => loadSigner(context, manifestOf(backup)),
   }),
   formatVersion: t.exposeInt('formatVersion', { description: 'Version of the bundle format.' }),
   trigger: t.expose('trigger', { type: TriggerEnum, description: 'Why it was made.' }),
@@ -149,10 +146,6 @@ builder.prismaObjectFields(BackupNode, (t) => ({
     RecordConnection,
   ),
 }));
-
-function encryptionOf(backup: Pick<Backup, 'manifest'>) {
-  return manifestOf(backup).encryption.mode;
-}
 
 const BackupFilterInput = builder.inputType('BackupFilter', {
   description: 'Which backups to list. Conditions are joined by AND.',

@@ -7,7 +7,10 @@ export const RoleEnum = builder.enumType('Role', {
     VIEWER: { description: 'Sees metadata.' },
     OPERATOR: { description: 'Makes, verifies and pins backups; cancels records.' },
     ADMIN: { description: 'Manages sources; restores, rotates, deletes, imports and downloads backups.' },
-    OWNER: { description: 'Everything; decides restores whose database cannot be asked.' },
+    OWNER: {
+      description:
+        'Everything; decides restores whose database cannot be asked, and which signers are trusted; rotates keys.',
+    },
   } as const,
 });
 

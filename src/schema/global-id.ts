@@ -2,8 +2,8 @@
 import { HoldfastError } from '../errors.ts';
 
 const NODE_TYPES = ['Source', 'Backup', 'Record'] as const;
-/** Types a global id can name: the nodes, and uploads, which are no node but are referred to. */
-export type IdType = (typeof NODE_TYPES)[number] | 'Upload';
+/** Types a global id can name: the nodes, and what is no node but is referred to. */
+export type IdType = (typeof NODE_TYPES)[number] | 'Upload' | 'TrustedSigner';
 
 /** True when `node(id:)` can answer for this type. */
 export function isNodeType(typename: string): boolean {

@@ -3,6 +3,7 @@ import { builder } from './builder.ts';
 import './scalars.ts';
 import './viewer.ts';
 import './settings.ts';
+import './signers.ts';
 import './source.ts';
 import './backup.ts';
 import './record.ts';
@@ -21,6 +22,9 @@ import './mutations/delete-backup.ts';
 import './mutations/pin-backup.ts';
 import './mutations/import-backup.ts';
 import './mutations/cancel-record.ts';
+import './mutations/rotate-encryption-key.ts';
+import './mutations/trust-signer.ts';
+import './mutations/distrust-signer.ts';
 import './mutations/decide-restore.ts';
 
 export const schema = builder.toSchema();

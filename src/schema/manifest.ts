@@ -9,6 +9,7 @@ import type {
 import type { SequenceState } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { TableNameType } from './database-names.ts';
+import { BundleEncryptionType } from './encryption.ts';
 import { CompressionEnum, DatabaseKindEnum, TreeAreaEnum, TriggerEnum } from './enums.ts';
 
 export const LeftOutType = builder.objectRef<{ name: string; reason: string }>('LeftOut').implement({
@@ -132,6 +133,20 @@ const ManifestTreeType = builder.objectRef<ManifestTree>('ManifestTree').impleme
   }),
 });
 
+const ManifestSignatureType = builder
+  .objectRef<NonNullable<Manifest['signature']>>('ManifestSignature')
+  .implement({
+    description: 'The signature of a manifest, over its canonical JSON (RFC 8785) without the signature.',
+    fields: (t) => ({
+      algorithm: t.exposeString('algorithm', { description: 'Ed25519.' }),
+      publicKey: t.exposeString('publicKey', { description: 'The public key, base64.' }),
+      fingerprint: t.exposeString('fingerprint', {
+        description: 'SHA-256 of the public key, hexadecimal.',
+      }),
+      value: t.exposeString('value', { description: 'The signature itself, base64.' }),
+    }),
+  });
+
 export const ManifestType = builder.objectRef<Manifest>('Manifest').implement({
   description: 'What a bundle says of itself.',
   fields: (t) => ({
@@ -162,6 +177,17 @@ export const ManifestType = builder.objectRef<Manifest>('Manifest').implement({
     compression: t.expose('compression', {
       type: CompressionEnum,
       description: 'How the content is compressed.',
+    }),
+    encryption: t.expose('encryption', {
+      type: BundleEncryptionType,
+      description: 'How the bundle is sealed.',
+    }),
+    signature: t.field({
+      type: ManifestSignatureType,
+      nullable: true,
+      description:
+        'Who vouches for it; null when nobody signed. `Backup.signature` says whether that is trusted.',
+      resolve: ({ signature }) => signature ?? null,
     }),
     filesReadFrom: t.field({
       type: 'DateTime',

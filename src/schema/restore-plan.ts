@@ -6,6 +6,7 @@ import type { DatabaseSession, TreeDifference } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { actorOf } from './context.ts';
 import { TableNameType } from './database-names.ts';
+import { BundleSignatureType, UnlockInput, unlockOf } from './encryption.ts';
 import { TreeAreaEnum } from './enums.ts';
 import {
   BundleError,
@@ -87,6 +88,10 @@ const RestorePlanInput = builder.inputType('RestorePlanInput', {
       description: "The source to restore into; the backup's own when left out. Needed for uploads.",
     }),
     selection: t.field({ type: SelectionInput, description: 'Which parts to restore.' }),
+    unlock: t.field({
+      type: UnlockInput,
+      description: 'What opens the bundle, where its key is not kept here.',
+    }),
     onDrift: t.field({
       type: OnDriftEnum,
       required: true,
@@ -176,6 +181,12 @@ const RestorePlanType = builder.objectRef<RestorePlan>('RestorePlan').implement(
     }),
     bundleName: t.exposeString('bundleName', { description: 'Name of the bundle.' }),
     bundleChecksum: t.exposeString('bundleChecksum', { description: 'SHA-256 of the bundle.' }),
+    signature: t.field({
+      type: BundleSignatureType,
+      description:
+        'Who signed the bundle. When that is nobody who is trusted, a warning says what can be done.',
+      resolve: ({ signer }) => signer,
+    }),
     target: t.prismaField({
       type: 'Source',
       description: 'The source it would restore into.',
@@ -253,6 +264,7 @@ builder.queryField('restorePlan', (t) =>
           sourceId: input.sourceId ? idOf('Source', input.sourceId) : null,
           selection: selectionOf(input.selection),
           onDrift: input.onDrift,
+          unlock: unlockOf(input.unlock),
         },
         context.signal,
       ),

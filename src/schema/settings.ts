@@ -2,6 +2,7 @@
 import { FORMAT_VERSION, OLDEST_FORMAT_VERSION } from '../bundle/manifest.ts';
 import { builder } from './builder.ts';
 import type { ServerSettings } from './context.ts';
+import { InstanceSignerType } from './signers.ts';
 
 const SettingsType = builder.objectRef<ServerSettings>('Settings').implement({
   description: 'What the server is set up to do.',
@@ -20,6 +21,11 @@ const SettingsType = builder.objectRef<ServerSettings>('Settings').implement({
       type: 'BigInt',
       description: 'How large one upload may be.',
       resolve: (settings) => settings.uploadLimitBytes,
+    }),
+    signer: t.field({
+      type: InstanceSignerType,
+      description: 'The key that signs every bundle made here.',
+      resolve: (_settings, _args, { engine }) => engine.signer,
     }),
     roots: t.exposeStringList('roots', {
       description: 'The directories that the paths of sources must lie in.',

@@ -206,7 +206,7 @@ describe('a backup', () => {
     });
     const { data, errors } = await server.ask(
       `query ($id: ID!) { backup(id: $id) {
-        sizeBytes checksum encrypted encryptionMode formatVersion trigger pinned missing
+        sizeBytes checksum encrypted encryption { mode cipher key recipients kdf { name logN } } signature { state fingerprint publicKey } formatVersion trigger pinned missing
         contents { tables rows files bytes } source { name }
         lastVerification { at verdict message }
         records { edges { node { kind source { name } backup { name } } } }
@@ -220,7 +220,8 @@ describe('a backup', () => {
         sizeBytes: '9007199254740993',
         checksum: 'ab'.repeat(32),
         encrypted: false,
-        encryptionMode: 'NONE',
+        encryption: { mode: 'NONE', cipher: null, key: null, recipients: [], kdf: null },
+        signature: { state: 'UNSIGNED', fingerprint: null, publicKey: null },
         formatVersion: 1,
         trigger: 'MANUAL',
         pinned: false,

@@ -77,6 +77,8 @@ export type Compression =
 export type CreateBackupInput = {
   /** How the content is compressed. */
   compression?: Compression;
+  /** How to seal it; left out, with the key that Holdfast keeps (KEY). */
+  encryption?: EncryptionInput | null | undefined;
   /** Leave out tables that may not be read, with a warning; else they refuse the backup by name. */
   leaveOutUnreadable?: boolean;
   /** Which parts of it. */
@@ -132,15 +134,31 @@ export type DeleteSourceInput = {
   sourceId: string;
 };
 
-/** How a bundle is encrypted. */
+/** Whom not to trust any more. */
+export type DistrustSignerInput = {
+  /** The trusted signer. */
+  signerId: string;
+};
+
+/** How to seal a backup: a mode, and exactly what that mode needs. */
+export type EncryptionInput = {
+  /** The mode. */
+  mode: EncryptionMode;
+  /** PASSPHRASE needs it: 8 to 1024 characters. It is written down nowhere; keep it well. */
+  passphrase?: string | null | undefined;
+  /** RECIPIENT needs them: 1 to 20, as `age1…`. */
+  recipients?: Array<string> | null | undefined;
+};
+
+/** How a bundle is sealed. Its manifest stays readable whatever the mode. */
 export type EncryptionMode =
-  /** With a key that this instance keeps. */
+  /** With a key that Holdfast keeps: nothing has to be given to restore here. */
   | 'KEY'
-  /** Not encrypted. */
+  /** Not at all: whoever has the bundle can read it. */
   | 'NONE'
-  /** With a passphrase, in the age format. */
+  /** With a passphrase, in the age format. Holdfast does not keep it. */
   | 'PASSPHRASE'
-  /** For the holders of identities, in the age format. */
+  /** For the holders of age identities, whose recipients are named. Holdfast cannot open it. */
   | 'RECIPIENT';
 
 /** A file with settings and secrets. Taken only by backups that ask for it. */
@@ -216,6 +234,8 @@ export type FileTreeInput = {
 export type ImportBackupInput = {
   /** The source it belongs to; left out, it belongs to none. */
   sourceId?: string | null | undefined;
+  /** What opens the bundle, where its key is not kept here. Without it the bundle is taken in unread, with a warning. */
+  unlock?: UnlockInput | null | undefined;
   /** The id that POST /upload answered. */
   uploadId: string;
 };
@@ -409,6 +429,10 @@ export type RestoreBackupInput = {
   selection?: SelectionInput | null | undefined;
   /** The source to restore into; the backup's own when left out. Needed for uploads. */
   sourceId?: string | null | undefined;
+  /** Restore a bundle that is unsigned or whose signer is not trusted, and run the code of its schema. For an OWNER alone. */
+  trustUnknownSigner?: boolean;
+  /** What opens the bundle, where its key is not kept here. */
+  unlock?: UnlockInput | null | undefined;
 };
 
 /** Which restore to plan. */
@@ -421,6 +445,8 @@ export type RestorePlanInput = {
   selection?: SelectionInput | null | undefined;
   /** The source to restore into; the backup's own when left out. Needed for uploads. */
   sourceId?: string | null | undefined;
+  /** What opens the bundle, where its key is not kept here. */
+  unlock?: UnlockInput | null | undefined;
 };
 
 /** What a restore does to the structure of the database. */
@@ -438,7 +464,7 @@ export type Role =
   | 'ADMIN'
   /** Makes, verifies and pins backups; cancels records. */
   | 'OPERATOR'
-  /** Everything; decides restores whose database cannot be asked. */
+  /** Everything; decides restores whose database cannot be asked, and which signers are trusted; rotates keys. */
   | 'OWNER'
   /** Sees metadata. */
   | 'VIEWER';
@@ -453,6 +479,12 @@ export type RotateBackupsInput = {
   keepLast?: number | null | undefined;
   /** Only backups of this source; of every source when left out. */
   sourceId?: string | null | undefined;
+};
+
+/** Which key to retire. */
+export type RotateEncryptionKeyInput = {
+  /** The key that seals now; refused when it is another by now. Left out, whichever it is. */
+  replaces?: string | null | undefined;
 };
 
 /** What happened to an object since the bundle was made. */
@@ -477,6 +509,17 @@ export type SelectionInput = {
   /** Only the file trees of these names; all when left out. */
   trees?: Array<string> | null | undefined;
 };
+
+/** How the signer of a bundle is known here. */
+export type SignerState =
+  /** This instance signed it. */
+  | 'OWN'
+  /** Another instance signed it, which the workspace trusts. */
+  | 'TRUSTED'
+  /** Somebody signed it whom nobody here trusts. */
+  | 'UNKNOWN'
+  /** Nobody signed it. */
+  | 'UNSIGNED';
 
 /** The database of a source: exactly one of these. */
 export type SourceDatabaseInput =
@@ -553,6 +596,22 @@ export type Trigger =
   /** A schedule fired. */
   | 'SCHEDULE';
 
+/** Whom to trust. */
+export type TrustSignerInput = {
+  /** What people call that instance: 1 to 100 characters. */
+  name: string;
+  /** The Ed25519 public key, base64: `settings { signer }` of the other instance, or `signature` of its backup, shows it. Compare the fingerprint by another way than the bundle came. */
+  publicKey: string;
+};
+
+/** What opens a sealed bundle. Bundles of mode KEY need nothing. Put secrets into variables, not into the operation; they are written down nowhere. */
+export type UnlockInput = {
+  /** Of a bundle of mode RECIPIENT: one or more age identities, as `AGE-SECRET-KEY-1…`. */
+  identities?: Array<string> | null | undefined;
+  /** Of a bundle of mode PASSPHRASE. */
+  passphrase?: string | null | undefined;
+};
+
 /** What changes; what is left out stays. */
 export type UpdateSourceInput = {
   /** Columns that a restore sets to NULL, all of them. */
@@ -586,6 +645,8 @@ export type Verdict =
 export type VerifyBackupInput = {
   /** The backup. */
   backupId: string;
+  /** What opens the bundle, where its key is not kept here. */
+  unlock?: UnlockInput | null | undefined;
 };
 
 export type BackupsQueryVariables = Exact<{
@@ -598,14 +659,14 @@ export type BackupsQueryVariables = Exact<{
 }>;
 
 
-export type BackupsQuery = { backups: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }> } };
+export type BackupsQuery = { backups: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }> } };
 
 export type BackupQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } | null };
+export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } | null };
 
 export type BackupTableRowsQueryVariables = Exact<{
   id: string;
@@ -613,6 +674,7 @@ export type BackupTableRowsQueryVariables = Exact<{
   name: string;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  unlock?: UnlockInput | null | undefined;
 }>;
 
 
@@ -684,7 +746,7 @@ export type PinBackupMutation = { pinBackup:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
-    | { __typename: 'PinBackupPayload', backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }
+    | { __typename: 'PinBackupPayload', backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }
    };
 
 export type ImportBackupMutationVariables = Exact<{
@@ -734,7 +796,7 @@ export type RefusalFieldsFragment =
 
 export type SourceFieldsFragment = { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> };
 
-export type BackupFieldsFragment = { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, encryptionMode: EncryptionMode, pinned: boolean, missing: boolean, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null };
+export type BackupFieldsFragment = { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null };
 
 export type RecordStateFragment = { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
 
@@ -765,6 +827,52 @@ export type EventFieldsFragment =
 ;
 
 export type PageFieldsFragment = { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean };
+
+export type EncryptionKeysQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EncryptionKeysQuery = { encryptionKeys: Array<{ id: string, createdAt: string, retiredAt: string | null }> };
+
+export type TrustedSignersQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type TrustedSignersQuery = { trustedSigners: Array<{ id: string, name: string, fingerprint: string, publicKey: string, createdAt: string }> };
+
+export type RotateEncryptionKeyMutationVariables = Exact<{
+  input: RotateEncryptionKeyInput;
+}>;
+
+
+export type RotateEncryptionKeyMutation = { rotateEncryptionKey:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'RotateEncryptionKeyPayload', key: { id: string, createdAt: string, retiredAt: string | null } }
+   };
+
+export type TrustSignerMutationVariables = Exact<{
+  input: TrustSignerInput;
+}>;
+
+
+export type TrustSignerMutation = { trustSigner:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'TrustSignerPayload', signer: { id: string, name: string, fingerprint: string, publicKey: string, createdAt: string } }
+   };
+
+export type DistrustSignerMutationVariables = Exact<{
+  input: DistrustSignerInput;
+}>;
+
+
+export type DistrustSignerMutation = { distrustSigner:
+    | { __typename: 'DistrustSignerPayload', deletedSignerId: string }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type SignerFieldsFragment = { id: string, name: string, fingerprint: string, publicKey: string, createdAt: string };
 
 export type RecordsQueryVariables = Exact<{
   filter?: RecordFilter | null | undefined;
@@ -844,7 +952,7 @@ export type RestorePlanQuery = { restorePlan:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
-    | { __typename: 'RestorePlan', hash: string, bundleName: string, bundleChecksum: string, structure: RestoreStructure, envFile: string | null, warnings: Array<string>, refusals: Array<string>, target: { id: string, name: string }, schemaDifferences: Array<{ object: string, change: SchemaChange }>, tables: Array<{ schema: string | null, name: string, rowsNow: string | null, rowsInBundle: string, drift: Array<string>, losses: Array<string> }>, untouchedTables: Array<{ schema: string | null, name: string }>, trees: Array<{ area: TreeArea, name: string, target: string, added: string, changed: string, removed: string, unchanged: string, examples: Array<{ change: PathChange, path: string }> }>, sessions: Array<{ user: string, application: string, state: string, since: string | null }> | null }
+    | { __typename: 'RestorePlan', hash: string, bundleName: string, bundleChecksum: string, structure: RestoreStructure, envFile: string | null, warnings: Array<string>, refusals: Array<string>, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, target: { id: string, name: string }, schemaDifferences: Array<{ object: string, change: SchemaChange }>, tables: Array<{ schema: string | null, name: string, rowsNow: string | null, rowsInBundle: string, drift: Array<string>, losses: Array<string> }>, untouchedTables: Array<{ schema: string | null, name: string }>, trees: Array<{ area: TreeArea, name: string, target: string, added: string, changed: string, removed: string, unchanged: string, examples: Array<{ change: PathChange, path: string }> }>, sessions: Array<{ user: string, application: string, state: string, since: string | null }> | null }
     | { __typename: 'RestoreRefusedError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
@@ -888,7 +996,7 @@ export type ViewerQuery = { viewer: { name: string, role: Role } };
 export type SettingsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type SettingsQuery = { settings: { serverVersion: string, publicUrl: string, formatVersion: number, oldestFormatVersion: number, uploadLimitBytes: string, roots: Array<string> } };
+export type SettingsQuery = { settings: { serverVersion: string, publicUrl: string, formatVersion: number, oldestFormatVersion: number, uploadLimitBytes: string, roots: Array<string>, signer: { fingerprint: string, publicKey: string } } };
 
 export type LocksQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1044,7 +1152,16 @@ export const BackupFieldsFragmentDoc = new TypedDocumentString(`
   checksum
   formatVersion
   encrypted
-  encryptionMode
+  encryption {
+    mode
+    key
+    recipients
+  }
+  signature {
+    state
+    fingerprint
+    publicKey
+  }
   pinned
   missing
   contents {
@@ -1342,6 +1459,15 @@ export const PageFieldsFragmentDoc = new TypedDocumentString(`
   hasPreviousPage
 }
     `, {"fragmentName":"PageFields"}) as unknown as TypedDocumentString<PageFieldsFragment, unknown>;
+export const SignerFieldsFragmentDoc = new TypedDocumentString(`
+    fragment SignerFields on TrustedSigner {
+  id
+  name
+  fingerprint
+  publicKey
+  createdAt
+}
+    `, {"fragmentName":"SignerFields"}) as unknown as TypedDocumentString<SignerFieldsFragment, unknown>;
 export const BackupsDocument = new TypedDocumentString(`
     query Backups($filter: BackupFilter, $orderBy: BackupOrder, $first: Int, $after: String, $last: Int, $before: String) {
   backups(
@@ -1373,7 +1499,16 @@ export const BackupsDocument = new TypedDocumentString(`
   checksum
   formatVersion
   encrypted
-  encryptionMode
+  encryption {
+    mode
+    key
+    recipients
+  }
+  signature {
+    state
+    fingerprint
+    publicKey
+  }
   pinned
   missing
   contents {
@@ -1415,6 +1550,22 @@ export const BackupDocument = new TypedDocumentString(`
       filesReadFrom
       filesReadTo
       warnings
+      encryption {
+        mode
+        cipher
+        key
+        recipients
+        kdf {
+          name
+          logN
+        }
+      }
+      signature {
+        algorithm
+        fingerprint
+        publicKey
+        value
+      }
       database {
         kind
         name
@@ -1454,7 +1605,16 @@ export const BackupDocument = new TypedDocumentString(`
   checksum
   formatVersion
   encrypted
-  encryptionMode
+  encryption {
+    mode
+    key
+    recipients
+  }
+  signature {
+    state
+    fingerprint
+    publicKey
+  }
   pinned
   missing
   contents {
@@ -1474,7 +1634,7 @@ export const BackupDocument = new TypedDocumentString(`
   }
 }`) as unknown as TypedDocumentString<BackupQuery, BackupQueryVariables>;
 export const BackupTableRowsDocument = new TypedDocumentString(`
-    query BackupTableRows($id: ID!, $schema: String, $name: String!, $first: Int, $after: String) {
+    query BackupTableRows($id: ID!, $schema: String, $name: String!, $first: Int, $after: String, $unlock: UnlockInput) {
   backup(id: $id) {
     table(schema: $schema, name: $name) {
       schema
@@ -1485,7 +1645,7 @@ export const BackupTableRowsDocument = new TypedDocumentString(`
         type
         nullable
       }
-      rows(first: $first, after: $after) {
+      rows(first: $first, after: $after, unlock: $unlock) {
         pageInfo {
           ...PageFields
         }
@@ -1763,7 +1923,16 @@ fragment BackupFields on Backup {
   checksum
   formatVersion
   encrypted
-  encryptionMode
+  encryption {
+    mode
+    key
+    recipients
+  }
+  signature {
+    state
+    fingerprint
+    publicKey
+  }
   pinned
   missing
   contents {
@@ -1846,6 +2015,98 @@ fragment RecordState on Record {
     hint
   }
 }`) as unknown as TypedDocumentString<ImportBackupMutation, ImportBackupMutationVariables>;
+export const EncryptionKeysDocument = new TypedDocumentString(`
+    query EncryptionKeys {
+  encryptionKeys {
+    id
+    createdAt
+    retiredAt
+  }
+}
+    `) as unknown as TypedDocumentString<EncryptionKeysQuery, EncryptionKeysQueryVariables>;
+export const TrustedSignersDocument = new TypedDocumentString(`
+    query TrustedSigners {
+  trustedSigners {
+    ...SignerFields
+  }
+}
+    fragment SignerFields on TrustedSigner {
+  id
+  name
+  fingerprint
+  publicKey
+  createdAt
+}`) as unknown as TypedDocumentString<TrustedSignersQuery, TrustedSignersQueryVariables>;
+export const RotateEncryptionKeyDocument = new TypedDocumentString(`
+    mutation RotateEncryptionKey($input: RotateEncryptionKeyInput!) {
+  rotateEncryptionKey(input: $input) {
+    __typename
+    ... on RotateEncryptionKeyPayload {
+      key {
+        id
+        createdAt
+        retiredAt
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<RotateEncryptionKeyMutation, RotateEncryptionKeyMutationVariables>;
+export const TrustSignerDocument = new TypedDocumentString(`
+    mutation TrustSigner($input: TrustSignerInput!) {
+  trustSigner(input: $input) {
+    __typename
+    ... on TrustSignerPayload {
+      signer {
+        ...SignerFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment SignerFields on TrustedSigner {
+  id
+  name
+  fingerprint
+  publicKey
+  createdAt
+}`) as unknown as TypedDocumentString<TrustSignerMutation, TrustSignerMutationVariables>;
+export const DistrustSignerDocument = new TypedDocumentString(`
+    mutation DistrustSigner($input: DistrustSignerInput!) {
+  distrustSigner(input: $input) {
+    __typename
+    ... on DistrustSignerPayload {
+      deletedSignerId
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<DistrustSignerMutation, DistrustSignerMutationVariables>;
 export const RecordsDocument = new TypedDocumentString(`
     query Records($filter: RecordFilter, $orderBy: RecordOrder, $first: Int, $after: String, $last: Int, $before: String) {
   records(
@@ -2350,6 +2611,11 @@ export const RestorePlanDocument = new TypedDocumentString(`
       hash
       bundleName
       bundleChecksum
+      signature {
+        state
+        fingerprint
+        publicKey
+      }
       target {
         id
         name
@@ -2550,6 +2816,10 @@ export const SettingsDocument = new TypedDocumentString(`
     formatVersion
     oldestFormatVersion
     uploadLimitBytes
+    signer {
+      fingerprint
+      publicKey
+    }
     roots
   }
 }

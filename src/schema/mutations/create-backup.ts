@@ -1,5 +1,6 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
+import { EncryptionInput, encryptionOf } from '../encryption.ts';
 import { CompressionEnum } from '../enums.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { idOf } from '../global-id.ts';
@@ -16,6 +17,10 @@ const CreateBackupInput = builder.inputType('CreateBackupInput', {
       required: true,
       defaultValue: 'DEFLATE_1',
       description: 'How the content is compressed.',
+    }),
+    encryption: t.field({
+      type: EncryptionInput,
+      description: 'How to seal it; left out, with the key that Holdfast keeps (KEY).',
     }),
     leaveOutUnreadable: t.boolean({
       required: true,
@@ -38,13 +43,16 @@ builder.mutationField('createBackup', (t) =>
     authScopes: { operator: true },
     errors: { types: [InvalidInputError, ForbiddenError, NotFoundError] },
     args: { input: t.arg({ type: CreateBackupInput, required: true, description: 'What to back up.' }) },
-    resolve: async (_root, { input }, context) => ({
-      record: await context.engine.createBackup(actorOf(context), {
+    resolve: async (_root, { input }, context) => {
+      const encryption = encryptionOf(input.encryption);
+      const record = await context.engine.createBackup(actorOf(context), {
         sourceId: idOf('Source', input.sourceId),
         selection: selectionOf(input.selection),
         compression: input.compression,
         leaveOutUnreadable: input.leaveOutUnreadable,
-      }),
-    }),
+        ...(encryption !== undefined && { encryption }),
+      });
+      return { record };
+    },
   }),
 );

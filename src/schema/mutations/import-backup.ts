@@ -1,5 +1,6 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
+import { UnlockInput, unlockOf } from '../encryption.ts';
 import { BundleError, ForbiddenError, InvalidInputError, NotFoundError, StorageError } from '../errors.ts';
 import { idOf } from '../global-id.ts';
 import { RecordNode } from '../record.ts';
@@ -9,6 +10,11 @@ const ImportBackupInput = builder.inputType('ImportBackupInput', {
   fields: (t) => ({
     uploadId: t.id({ required: true, description: 'The id that POST /upload answered.' }),
     sourceId: t.id({ description: 'The source it belongs to; left out, it belongs to none.' }),
+    unlock: t.field({
+      type: UnlockInput,
+      description:
+        'What opens the bundle, where its key is not kept here. Without it the bundle is taken in unread, with a warning.',
+    }),
   }),
 });
 
@@ -20,7 +26,7 @@ const ImportBackupPayload = builder.simpleObject('ImportBackupPayload', {
 builder.mutationField('importBackup', (t) =>
   t.field({
     type: ImportBackupPayload,
-    description: 'Verifies an uploaded bundle and takes it in as a backup. Needs ADMIN.',
+    description: 'Verifies an uploaded bundle and takes it in as a backup, whoever signed it. Needs ADMIN.',
     authScopes: { admin: true },
     errors: { types: [InvalidInputError, ForbiddenError, NotFoundError, BundleError, StorageError] },
     args: { input: t.arg({ type: ImportBackupInput, required: true, description: 'Which upload.' }) },
@@ -29,6 +35,7 @@ builder.mutationField('importBackup', (t) =>
         actorOf(context),
         idOf('Upload', input.uploadId),
         input.sourceId ? idOf('Source', input.sourceId) : null,
+        unlockOf(input.unlock),
       ),
     }),
   }),

@@ -1,5 +1,6 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
+import { UnlockInput, unlockOf } from '../encryption.ts';
 import {
   BundleError,
   ForbiddenError,
@@ -32,6 +33,16 @@ const RestoreBackupInput = builder.inputType('RestoreBackupInput', {
       description: "The source to restore into; the backup's own when left out. Needed for uploads.",
     }),
     selection: t.field({ type: SelectionInput, description: 'Which parts to restore.' }),
+    unlock: t.field({
+      type: UnlockInput,
+      description: 'What opens the bundle, where its key is not kept here.',
+    }),
+    trustUnknownSigner: t.boolean({
+      required: true,
+      defaultValue: false,
+      description:
+        'Restore a bundle that is unsigned or whose signer is not trusted, and run the code of its schema. For an OWNER alone.',
+    }),
     planHash: t.string({
       description: 'The hash of a restorePlan: refused with PLAN_CHANGED when the plan is another by now.',
     }),
@@ -105,6 +116,8 @@ builder.mutationField('restoreBackup', (t) =>
         bundle: originOf(input.bundle),
         sourceId: input.sourceId ? idOf('Source', input.sourceId) : null,
         selection: selectionOf(input.selection),
+        unlock: unlockOf(input.unlock),
+        trustUnknownSigner: input.trustUnknownSigner,
         onDrift: input.onDrift,
         planHash: input.planHash ?? null,
         dryRun: input.dryRun,

@@ -1,12 +1,19 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
+import { UnlockInput, unlockOf } from '../encryption.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { idOf } from '../global-id.ts';
 import { RecordNode } from '../record.ts';
 
 const VerifyBackupInput = builder.inputType('VerifyBackupInput', {
   description: 'Which backup to verify.',
-  fields: (t) => ({ backupId: t.id({ required: true, description: 'The backup.' }) }),
+  fields: (t) => ({
+    backupId: t.id({ required: true, description: 'The backup.' }),
+    unlock: t.field({
+      type: UnlockInput,
+      description: 'What opens the bundle, where its key is not kept here.',
+    }),
+  }),
 });
 
 const VerifyBackupPayload = builder.simpleObject('VerifyBackupPayload', {
@@ -23,7 +30,11 @@ builder.mutationField('verifyBackup', (t) =>
     errors: { types: [InvalidInputError, ForbiddenError, NotFoundError] },
     args: { input: t.arg({ type: VerifyBackupInput, required: true, description: 'Which backup.' }) },
     resolve: async (_root, { input }, context) => ({
-      record: await context.engine.verifyBackup(actorOf(context), idOf('Backup', input.backupId)),
+      record: await context.engine.verifyBackup(
+        actorOf(context),
+        idOf('Backup', input.backupId),
+        unlockOf(input.unlock),
+      ),
     }),
   }),
 );
