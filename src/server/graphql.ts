@@ -1,10 +1,11 @@
 /** Yoga, set up once for HTTP, SSE and WebSocket. */
-import { createYoga } from 'graphql-yoga';
+import { GraphQLError } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
 import type { SchemaContext } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { graphiqlOptions } from './graphiql.ts';
 import { limitOperations } from './limits.ts';
-import { maskError } from './mask-error.ts';
+import { maskError, told } from './mask-error.ts';
 import type { ServerParts } from './parts.ts';
 import { type OperationOrigin, schemaContext } from './request-context.ts';
 
@@ -16,6 +17,14 @@ export const GRAPHQL_PATH = '/graphql';
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
+/** What validation finds is answered without masking. */
+const hideValues: Plugin = {
+  onValidate:
+    () =>
+    ({ result, setResult }) =>
+      setResult(result.map((error) => (error instanceof GraphQLError ? told(error) : error))),
+};
+
 /** Makes the GraphQL endpoint. `publicUrl` is asked when an operation begins: the port may not be known before. */
 export function createGraphql(parts: ServerParts, publicUrl: () => string) {
   return createYoga<OperationOrigin, SchemaContext>({
@@ -23,7 +32,7 @@ export function createGraphql(parts: ServerParts, publicUrl: () => string) {
     graphqlEndpoint: GRAPHQL_PATH,
     context: (origin) => schemaContext(parts, publicUrl(), origin),
     maskedErrors: { maskError: (error) => maskError(error, parts.log) },
-    plugins: [limitOperations],
+    plugins: [limitOperations, hideValues],
     graphiql: parts.config.development ? graphiqlOptions : false,
     // The page with its scripts inside: people type their API key there, so none may come from elsewhere. Read
     // when it is asked for: it takes 40 MB.

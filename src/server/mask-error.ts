@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import type { HoldfastError } from '../errors.ts';
 import { statusOf, tellable } from './answer.ts';
+import { withoutValues } from './without-values.ts';
 
 /** The error that a chain of GraphQL errors began with. */
 function originOf(error: unknown): unknown {
@@ -10,16 +11,18 @@ function originOf(error: unknown): unknown {
 }
 
 /**
- * Refusals keep their message and get `extensions { code, hint }`; GraphQL's own errors (syntax, validation) stay;
+ * Refusals keep their message and get `extensions { code, hint }`; GraphQL's own errors (syntax, validation) stay,
+ * without what the caller sent;
  * everything else becomes INTERNAL with an id that stands in the log.
  */
 export function maskError(error: unknown, log: Logger): GraphQLError {
   const origin = originOf(error);
-  if (origin instanceof GraphQLError) return error instanceof GraphQLError ? error : origin;
-  const told = tellable(origin, log);
-  const { code, hint, field } = told;
+  if (origin instanceof GraphQLError) return told(error instanceof GraphQLError ? error : origin);
+  const answer = tellable(origin, log);
+  const { code, hint, field } = answer;
   // Around a refusal GraphQL may have put what was refused: "Variable $x got invalid value …".
-  const message = told === origin && error instanceof GraphQLError ? error.message : told.message;
+  const message =
+    answer === origin && error instanceof GraphQLError ? withoutValues(error.message) : answer.message;
   return withPlace(message, error, {
     code,
     ...(hint !== undefined && { hint }),
@@ -27,6 +30,11 @@ export function maskError(error: unknown, log: Logger): GraphQLError {
     // Counts only when there is no data at all; `spec` keeps application/json at 200.
     http: { status: statusOf(code), spec: true },
   });
+}
+
+/** An error of GraphQL itself. */
+export function told(error: GraphQLError): GraphQLError {
+  return withPlace(withoutValues(error.message), error, { ...error.extensions });
 }
 
 function withPlace(message: string, error: unknown, extensions: Record<string, unknown>): GraphQLError {

@@ -1,0 +1,22 @@
+/**
+ * GraphQL's own errors repeat what a caller sent: `Variable "$input" got invalid value { … } at "input.x"; …, found:
+ * { … }`. What was sent may be a passphrase or a connection string, and answers end up in other people's logs.
+ */
+
+const FOUND = ', found: ';
+/** What GraphQL's own scalars and enums say before the value. */
+const CANNOT_REPRESENT = /( cannot represent [^:]*?value): [\s\S]*$/;
+const VARIABLE = /^(Variable "\$\w+" got) invalid value /;
+const PATH = / at "[\w.]+"$/;
+
+/** The message, telling where and what is wrong, but not what was sent. */
+export function withoutValues(message: string): string {
+  const found = message.indexOf(FOUND);
+  const told = (found < 0 ? message : `${message.slice(0, found)}.`).replace(CANNOT_REPRESENT, '$1.');
+  const variable = VARIABLE.exec(told);
+  if (variable === null) return told;
+  // What comes after the value never has a semicolon; a value may.
+  const end = told.lastIndexOf('; ');
+  const path = PATH.exec(told.slice(0, end))?.[0] ?? '';
+  return `${variable[1]} an invalid value${path}${end < 0 ? '.' : told.slice(end)}`;
+}
