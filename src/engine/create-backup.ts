@@ -1,6 +1,6 @@
 /** createBackup: one consistent snapshot of a source becomes one stored, catalogued bundle. */
 import { newBundleName } from '../bundle/bundle-name.ts';
-import { type Compression, FORMAT_VERSION } from '../bundle/manifest.ts';
+import { type Compression, FORMAT_VERSION, type Manifest } from '../bundle/manifest.ts';
 import type { BackupRow, Json, RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Actor, CreateBackupRequest, Selection } from './engine.ts';
@@ -131,17 +131,23 @@ export async function catalogue(
   });
 }
 
+/** What a bundle holds, as its manifest says. */
+export function countsOf({ database, trees }: Manifest): { rows: number; files: number; bytes: number } {
+  const tables = database?.tables ?? [];
+  return {
+    rows: tables.reduce((sum, table) => sum + table.rowCount, 0),
+    files: trees.reduce((sum, tree) => sum + tree.fileCount, 0),
+    bytes: [...tables, ...trees].reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
 /** Puts the outcome of a backup on its record. */
 export async function finishCreate(record: RunningRecord, backup: BackupRow): Promise<void> {
-  const { database, trees } = backup.manifest;
+  const { manifest } = backup;
   record.setResult({
     kind: 'CREATE',
-    tables: database?.tables.length ?? 0,
-    rows: database?.tables.reduce((sum, table) => sum + table.rowCount, 0) ?? 0,
-    files: trees.reduce((sum, tree) => sum + tree.fileCount, 0),
-    bytes:
-      (database?.tables.reduce((sum, table) => sum + table.bytes, 0) ?? 0) +
-      trees.reduce((sum, tree) => sum + tree.bytes, 0),
+    tables: manifest.database?.tables.length ?? 0,
+    ...countsOf(manifest),
   });
   await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
 }

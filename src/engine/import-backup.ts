@@ -10,7 +10,7 @@ import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
-import { catalogue } from './create-backup.ts';
+import { catalogue, countsOf } from './create-backup.ts';
 import type { Actor, Unlock } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { type BundleFile, findBundle } from './open-bundle.ts';
@@ -96,9 +96,9 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
   record.setResult({
     kind: 'IMPORT',
     tables: manifest.database?.tables.length ?? 0,
-    rows: report.rows,
-    files: report.files,
-    bytes: report.bytes,
+    ...(report.contentChecked
+      ? { rows: report.rows, files: report.files, bytes: report.bytes }
+      : countsOf(manifest)),
   });
   warnOfOrigin(record, manifest);
   const distrust = whyNotTrusted(signer);

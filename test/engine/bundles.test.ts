@@ -119,7 +119,14 @@ describe('a stored bundle that was damaged', () => {
     ]);
     expect(await backupRow(backupId)).toMatchObject({ lastVerdict: 'FAILED' });
     expect(
-      await faulty.restore(restoreOf(backupId, { ...noSnapshot, sourceId, allowForeignSource: true })),
+      await faulty.restore(
+        restoreOf(backupId, {
+          ...noSnapshot,
+          sourceId,
+          allowForeignSource: true,
+          trustUnknownSigner: true,
+        }),
+      ),
     ).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_CHECKSUM', phase: 'CONTENT' } });
     await engine.deleteBackup(actor, backupId);
   });

@@ -88,7 +88,12 @@ async function wreck(): Promise<void> {
 /** Name, rows and digest of each table in a bundle, in its order. */
 async function bundledDigests(backupId: string): Promise<unknown[]> {
   const { file } = await holdfast.engine.openBackup(holdfast.actor.workspaceId, backupId, untilEnd);
-  const reader = await bundleFormat.openReader(file, untilEnd);
+  const { catalog } = holdfast.parts;
+  const reader = await bundleFormat.openReader(file, untilEnd, {
+    unlock: {
+      key: async (id) => (await catalog.encryptionKeys.find(holdfast.actor.workspaceId, id))?.key,
+    },
+  });
   try {
     const digests: unknown[] = [];
     for await (const entry of reader.entries(untilEnd)) {
