@@ -310,3 +310,60 @@ describe('an engine that is stopped', () => {
     });
   });
 });
+
+describe('a backup whose passphrase was told to another server', () => {
+  /** As that server queued it; nobody began it. */
+  async function queued(holdfast: TestEngine, secretsWith: string): Promise<string> {
+    const record = await holdfast.parts.catalog.records.create({
+      workspaceId: holdfast.actor.workspaceId,
+      kind: 'CREATE',
+      trigger: 'MANUAL',
+      sourceId,
+      requestedBy: 'owner',
+      request: {
+        secretsWith,
+        sourceId,
+        selection: { database: true, tables: null, trees: null, configTrees: null, envFile: false },
+        compression: 'STORE',
+        encryption: { mode: 'PASSPHRASE' },
+        leaveOutUnreadable: false,
+        storageKey: `${holdfast.actor.workspaceId}/${randomUUID()}.zip`,
+      },
+    });
+    return record.id;
+  }
+
+  test('fails when that server is gone, and says that it has to be given again', async () => {
+    let id = '';
+    await withEngine(async (holdfast) => {
+      id = await queued(holdfast, DEAD);
+    });
+    await withEngine(
+      async (holdfast) => {
+        expect(await holdfast.finished(id)).toMatchObject({
+          status: 'FAILED',
+          error: {
+            message: expect.stringContaining('before the record began'),
+            hint: expect.stringContaining('never written down: give it again'),
+          },
+        });
+        expect(await holdfast.leftovers()).toEqual([]);
+      },
+      () => ({ identity: server('next', [DEAD]) }),
+    );
+  });
+
+  test('is left to that server while it may be alive', async () => {
+    let id = '';
+    await withEngine(async (holdfast) => {
+      id = await queued(holdfast, 'other-host/1/alive');
+    });
+    await withEngine(
+      async (holdfast) => {
+        expect(await holdfast.record(id)).toMatchObject({ status: 'QUEUED', leaseOwner: null });
+        await holdfast.engine.cancelRecord(holdfast.actor, id);
+      },
+      () => ({ identity: server('next') }),
+    );
+  });
+});

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
 import { encodeGlobalId } from '../../src/schema/global-id.ts';
-import { addBackup, addRecord, addSource, startTestServer, type TestServer } from './support/test-server.ts';
+import {
+  addBackup,
+  addRecord,
+  addSource,
+  aManifest,
+  startTestServer,
+  type TestServer,
+} from './support/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -201,6 +208,7 @@ describe('restoreBackup', () => {
     expect(lastCall('restoreBackup')?.[1]).toEqual({
       bundle: { backupId: backup.id },
       sourceId: null,
+      trustUnknownSigner: false,
       selection: { database: true, tables: null, trees: null, configTrees: null, envFile: false },
       onDrift: 'REFUSE',
       planHash: null,
@@ -447,5 +455,140 @@ describe('faults of our own', () => {
       message: 'No room is left.',
       extensions: { code: 'STORAGE_FULL', hint: 'Make room.' },
     });
+  });
+});
+
+describe('how a backup is sealed and opened', () => {
+  let source: { globalId: string };
+  let backup: { globalId: string };
+  beforeAll(async () => {
+    source = await addSource(server, 'sealed');
+    backup = await addBackup(server);
+  });
+
+  const create = (encryption: object) =>
+    mutate('createBackup', { sourceId: source.globalId, encryption }, 'record { status }');
+
+  test.each([
+    [{ mode: 'NONE' }],
+    [{ mode: 'KEY' }],
+    [{ mode: 'PASSPHRASE', passphrase: 'a long passphrase' }],
+    [{ mode: 'RECIPIENT', recipients: ['age1x'] }],
+  ])('%o reaches the engine as it is', async (encryption) => {
+    expect(await create(encryption)).toMatchObject({ __typename: 'CreateBackupPayload' });
+    expect(lastCall('createBackup')?.[1]).toMatchObject({ encryption });
+  });
+
+  test.each([
+    [{ mode: 'KEY', passphrase: 'a long passphrase' }, 'encryption.passphrase'],
+    [{ mode: 'RECIPIENT', recipients: ['age1x'], passphrase: 'a long passphrase' }, 'encryption.passphrase'],
+    [{ mode: 'PASSPHRASE' }, 'encryption.passphrase'],
+    [{ mode: 'NONE', recipients: [] }, 'encryption.recipients'],
+    [{ mode: 'RECIPIENT' }, 'encryption.recipients'],
+  ])('%o is refused by the name of the field', async (encryption, field) => {
+    const calls = server.engine.calls.length;
+    expect(await create(encryption)).toMatchObject({ __typename: 'InvalidInputError', field });
+    expect(server.engine.calls).toHaveLength(calls);
+  });
+
+  test('what opens a bundle is handed to every verb that reads one', async () => {
+    const unlock = { passphrase: 'a long passphrase', identities: ['AGE-SECRET-KEY-1X'] };
+    await mutate('verifyBackup', { backupId: backup.globalId, unlock }, 'record { id }');
+    expect(lastCall('verifyBackup')?.[2]).toEqual(unlock);
+    await mutate(
+      'restoreBackup',
+      { bundle: { backupId: backup.globalId }, sourceId: source.globalId, unlock, trustUnknownSigner: true },
+      'record { id }',
+    );
+    expect(lastCall('restoreBackup')?.[1]).toMatchObject({ unlock, trustUnknownSigner: true });
+    await server.ask(
+      `query ($id: ID!, $sourceId: ID!, $unlock: UnlockInput) {
+        restorePlan(input: { bundle: { backupId: $id }, sourceId: $sourceId, unlock: $unlock }) { __typename }
+        backup(id: $id) { table(schema: "public", name: "customers") { rows(unlock: $unlock) { totalCount } } }
+      }`,
+      { id: backup.globalId, sourceId: source.globalId, unlock },
+    );
+    expect(lastCall('restorePlan')?.[1]).toMatchObject({ unlock });
+    expect(lastCall('readRows')?.[5]).toEqual(unlock);
+  });
+
+  test.each([
+    ['a field that is not known', { mode: 'PASSPHRASE', passphrase: 's3cret; found: x', wrong: 1 }],
+    ['a list', { mode: 'PASSPHRASE', passphrase: ['s3cret'] }],
+    ['no object', 's3cret'],
+  ])('an answer about %s does not repeat the passphrase', async (_what, encryption) => {
+    const operation = 'mutation ($input: CreateBackupInput!) { createBackup(input: $input) { __typename } }';
+    const byVariable = await server.ask(operation, { input: { sourceId: source.globalId, encryption } });
+    const literal = JSON.stringify(encryption)
+      .replaceAll(/"(\w+)":/g, '$1:')
+      .replace('"PASSPHRASE"', 'PASSPHRASE');
+    const inline = await server.ask(
+      `mutation { createBackup(input: { sourceId: "x", encryption: ${literal} }) { __typename } }`,
+    );
+    for (const { errors } of [byVariable, inline]) {
+      expect(errors?.[0]?.message).toMatch(/EncryptionInput|String/);
+      expect(JSON.stringify(errors)).not.toContain('s3cret');
+    }
+    expect(JSON.stringify(server.log)).not.toContain('s3cret');
+  });
+});
+
+describe('keys and signers', () => {
+  test('a key is rotated, and both are listed without the keys themselves', async () => {
+    const rotated = await mutate('rotateEncryptionKey', {}, 'key { id createdAt retiredAt }');
+    const again = await mutate('rotateEncryptionKey', {}, 'key { id }');
+    const { data } = await server.ask('{ encryptionKeys { id retiredAt } }');
+    expect(data).toMatchObject({
+      encryptionKeys: [
+        { id: (rotated as { key: { id: string } }).key.id, retiredAt: expect.any(String) },
+        { id: (again as { key: { id: string } }).key.id, retiredAt: null },
+      ],
+    });
+  });
+
+  test('a signer is trusted, shown on its backups, and distrusted', async () => {
+    const publicKey = Buffer.alloc(32, 11).toString('base64');
+    const fingerprint = '0b'.repeat(32);
+    const signature = { algorithm: 'Ed25519' as const, publicKey, fingerprint, value: `${'A'.repeat(86)}==` };
+    const backup = await addBackup(server, { manifest: { ...aManifest(), signature } });
+    const own = await addBackup(server, {
+      manifest: { ...aManifest(), signature: { ...signature, ...server.engine.signer } },
+    });
+    const stateOf = async (id: string) =>
+      (await server.ask('query ($id: ID!) { backup(id: $id) { signature { state } } }', { id })).data;
+    expect(await stateOf(own.globalId)).toEqual({ backup: { signature: { state: 'OWN' } } });
+    expect(await stateOf(backup.globalId)).toEqual({ backup: { signature: { state: 'UNKNOWN' } } });
+    await mutate('trustSigner', { publicKey, name: 'other' }, 'signer { id }');
+    expect(await stateOf(backup.globalId)).toEqual({ backup: { signature: { state: 'TRUSTED' } } });
+    const { data } = await server.ask(
+      '{ trustedSigners { id name fingerprint } settings { signer { fingerprint } } }',
+    );
+    const { trustedSigners, settings } = data as unknown as {
+      trustedSigners: { id: string }[];
+      settings: unknown;
+    };
+    expect(trustedSigners).toMatchObject([{ name: 'other', fingerprint }]);
+    expect(settings).toEqual({ signer: { fingerprint: server.engine.signer.fingerprint } });
+    const signerId = trustedSigners[0]?.id;
+    expect(await mutate('distrustSigner', { signerId }, 'deletedSignerId')).toMatchObject({
+      deletedSignerId: signerId,
+    });
+    expect(await mutate('distrustSigner', { signerId }, 'deletedSignerId')).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    expect(await stateOf(backup.globalId)).toEqual({ backup: { signature: { state: 'UNKNOWN' } } });
+  });
+
+  test.each([
+    ['rotateEncryptionKey(input: {})'],
+    ['trustSigner(input: { publicKey: "x", name: "x" })'],
+    ['distrustSigner(input: { signerId: "x" })'],
+  ])('%s needs an OWNER', async (field) => {
+    const { data } = await server.ask(
+      `mutation { ${field} { ... on UserError { code } } }`,
+      {},
+      server.keys.ADMIN,
+    );
+    expect(Object.values(data ?? {})).toEqual([{ code: 'FORBIDDEN' }]);
   });
 });
