@@ -149,7 +149,9 @@ describe('the main job', () => {
     const selection = { ...EVERYTHING, trees: [], configTrees: [] };
     const job = await holdfast.engine.createBackup(holdfast.actor, { sourceId: id, selection });
     expect(await holdfast.finished(job)).toMatchObject({ status: 'FAILED', error: { phase: 'SNAPSHOT' } });
-    const restored = await holdfast.restore(restoreOf(backupId, { sourceId: id, selection, allowForeignSource: true }));
+    const restored = await holdfast.restore(
+      restoreOf(backupId, { sourceId: id, selection, allowForeignSource: true }),
+    );
     expect(restored).toMatchObject({ status: 'SUCCEEDED', error: null });
     databasePath = path;
     expect(dump()).toHaveLength(2);
