@@ -20,7 +20,7 @@ export type ProvenTable = RestoreResult['tables'][number];
  */
 export async function proveTables(
   reader: BundleReader,
-  transaction: DatabaseRestore,
+  written: Pick<DatabaseRestore, 'readRows'>,
   tables: readonly RestoredTable[],
   loaded: LoadedDigests,
   meter: ProgressMeter,
@@ -32,7 +32,7 @@ export async function proveTables(
   for (const { bundled, target, proving } of tables) {
     meter.item(tableLabel(bundled));
     const found = proving === undefined ? new PlainDigest() : new ProjectedDigest(proving.found);
-    for await (const chunk of transaction.readRows(target, signal)) {
+    for await (const chunk of written.readRows(target, signal)) {
       const before = found.rows;
       found.update(chunk);
       meter.add({ bytes: chunk.length, rows: found.rows - before });

@@ -215,6 +215,34 @@ export interface DatabaseSession {
   readonly since: Date | null;
 }
 
+/** How a server encodes and sorts the text of a database, in its own words; what made one makes another alike. */
+export type TextSettings = Readonly<Record<string, string>>;
+
+/** A database that was made for one drill. */
+export interface ScratchDatabase {
+  readonly database: Database;
+  /** What is not as it was asked for, for people (a locale that the server does not know). */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes and drops databases on the server of a {@link Database} (SQLite: files beside it), for drills. Names begin
+ * with `holdfast_drill_`; anything else is refused, so that nothing is ever dropped that a drill did not make.
+ */
+export interface ScratchGround {
+  /** INVALID_INPUT, saying what to grant, when this user may not make databases; as far as that can be told. */
+  check(signal: AbortSignal): Promise<void>;
+  /** Those of the database itself. */
+  textSettings(signal: AbortSignal): Promise<TextSettings>;
+  /**
+   * Makes an empty database, with text like `like` where the server allows. A call that fails leaves nothing; one
+   * that ends with this process may leave what {@link drop} removes. INVALID_INPUT when the name is taken.
+   */
+  create(name: string, like: TextSettings | undefined, signal: AbortSignal): Promise<ScratchDatabase>;
+  /** Drops it, and whoever is in it. Idempotent. */
+  drop(name: string, signal: AbortSignal): Promise<void>;
+}
+
 /** A database that can be backed up and restored. Holds no connection between calls. */
 export interface Database {
   readonly kind: DatabaseKind;
@@ -239,6 +267,8 @@ export interface Database {
   sweep(restoreId: string, signal: AbortSignal): Promise<void>;
   /** Removes what {@link outcome} needed, once the journal is gone. Idempotent. */
   forget(ticket: RestoreTicket, signal: AbortSignal): Promise<void>;
+  /** Where drills make their databases. */
+  readonly scratch: ScratchGround;
 }
 
 /** A directory that is backed up. */

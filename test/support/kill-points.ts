@@ -190,6 +190,19 @@ function databaseWithPoints(database: Database, at: AtPoint): Database {
       await database.forget(ticket, signal);
       await at('after forget');
     },
+    scratch: {
+      check: (signal) => database.scratch.check(signal),
+      textSettings: (signal) => database.scratch.textSettings(signal),
+      async create(name, like, signal) {
+        const made = await database.scratch.create(name, like, signal);
+        await at('after scratch');
+        return { ...made, database: databaseWithPoints(made.database, at) };
+      },
+      async drop(name, signal) {
+        await at('before drop');
+        await database.scratch.drop(name, signal);
+      },
+    },
   };
 }
 

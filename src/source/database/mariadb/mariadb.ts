@@ -7,6 +7,7 @@ import type {
   DatabaseSession,
   DatabaseSnapshot,
   RestoreTicket,
+  ScratchGround,
   TableName,
 } from '../../source.ts';
 import { type MariadbAddress, parseAddress } from './address.ts';
@@ -16,6 +17,7 @@ import { otherSessions } from './lock-holders.ts';
 import { tableLabel } from './names.ts';
 import { forgetRestore, restoreOutcome, sweepRestore } from './outcome.ts';
 import { statementRefusal } from './refusal.ts';
+import { mariadbScratch } from './scratch.ts';
 import { MariadbSession, type SessionOptions } from './session.ts';
 import { MariadbSnapshot } from './snapshot.ts';
 
@@ -43,10 +45,12 @@ class MariadbDatabase implements Database {
   readonly kind = 'MARIADB';
   readonly #address: MariadbAddress;
   readonly #options: SessionOptions;
+  readonly scratch: ScratchGround;
 
   constructor(address: MariadbAddress, options: SessionOptions) {
     this.#address = address;
     this.#options = options;
+    this.scratch = mariadbScratch(address, options, (other) => new MariadbDatabase(other, options));
   }
 
   async describe(signal: AbortSignal): Promise<DatabaseDescription> {

@@ -7,6 +7,7 @@ import type {
   DatabaseSession,
   DatabaseSnapshot,
   RestoreTicket,
+  ScratchGround,
   TableName,
 } from '../../source.ts';
 import { type PostgresAddress, parseAddress } from './address.ts';
@@ -17,6 +18,7 @@ import { onlyList } from './live-table.ts';
 import { transactionOutcome } from './outcome.ts';
 import { tableLabel } from './quote.ts';
 import { statementRefusal } from './refusal.ts';
+import { postgresScratch } from './scratch.ts';
 import { PostgresSession, type SessionOptions } from './session.ts';
 import { PostgresSnapshot } from './snapshot.ts';
 
@@ -43,10 +45,12 @@ class PostgresDatabase implements Database {
   readonly kind = 'POSTGRESQL';
   readonly #address: PostgresAddress;
   readonly #options: SessionOptions;
+  readonly scratch: ScratchGround;
 
   constructor(address: PostgresAddress, options: SessionOptions) {
     this.#address = address;
     this.#options = options;
+    this.scratch = postgresScratch(address, options, (other) => new PostgresDatabase(other, options));
   }
 
   async describe(signal: AbortSignal): Promise<DatabaseDescription> {

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../../../errors.ts';
 import type { Database } from '../../source.ts';
 import { findOutcome, forgetOutcome, sweepRestore } from './outcome.ts';
 import { beginRestore } from './restore.ts';
+import { sqliteScratch } from './scratch.ts';
 import { openSnapshot } from './snapshot.ts';
 import { type OpenMode, WorkerProcess } from './worker-process.ts';
 
@@ -54,5 +55,6 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Database 
     outcome: (ticket, signal) => findOutcome(path, ticket, signal),
     sweep: (restoreId, signal) => sweepRestore(path, restoreId, signal),
     forget: (ticket, signal) => forgetOutcome(path, ticket, signal),
+    scratch: sqliteScratch(path, (other) => openSqlite(other, options)),
   };
 }
