@@ -98,6 +98,7 @@ async function startParts(
     bundles: bundleFormat,
     signer: seededSigner(deriveKey(instanceKey, 'manifest signature')),
     events,
+    openScratchTrees: (directory) => openFileTrees({ roots: [directory] }),
     trees: openFileTrees({
       roots: config.roots,
       forbidden: [config.dataDirectory, config.storageDirectory],

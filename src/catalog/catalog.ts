@@ -38,7 +38,9 @@ export type PhaseName =
   | 'COMMIT'
   | 'ROLL_BACK'
   | 'RECEIVE'
-  | 'DELETE';
+  | 'DELETE'
+  | 'SCRATCH'
+  | 'CLEAN_UP';
 
 /** Counters of a phase or record. Bytes are content bytes before compression. All are exact below 2^53. */
 export type ProgressState = {

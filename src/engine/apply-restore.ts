@@ -10,7 +10,7 @@ import type {
 } from '../source/source.ts';
 import { commitRestore, prepareDecision } from './commit-restore.ts';
 import type { RestoreBackupRequest } from './engine.ts';
-import { loadTables } from './load-tables.ts';
+import { loadDatabase } from './load-database.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { PlannedStructure } from './plan-structure.ts';
@@ -127,35 +127,27 @@ async function load(
     restoredTable(table, prepared.adaptations.get(tableKey(table)), target.clearedColumns),
   );
   const sequences = await sequencesToSet(database, reader.manifest.database.sequences, order, signal);
-  let begun: DatabaseRestore | undefined;
+  const { transaction, digests } = await loadDatabase(record, {
+    database,
+    reader,
+    tables,
+    sequences,
+    request: {
+      tables: tables.map((table) => table.target),
+      clearedColumns: clearedWithin(tables, target),
+      lockTimeoutMs: request.lockTimeoutMs,
+      endSessions: request.endSessions,
+      restoreId: record.row.id,
+      ...schemaChange(prepared.structure),
+    },
+  });
   try {
-    const transaction = await record.phase('CLEAR_TABLES', async () => {
-      begun = await database.beginRestore(
-        {
-          tables: tables.map((table) => table.target),
-          clearedColumns: clearedWithin(tables, target),
-          lockTimeoutMs: request.lockTimeoutMs,
-          endSessions: request.endSessions,
-          restoreId: record.row.id,
-          ...schemaChange(prepared.structure),
-        },
-        signal,
-      );
-      await begun.clear(signal);
-      return begun;
-    });
-    const digests = await record.phase('LOAD_TABLES', (meter) =>
-      loadTables(reader, transaction, tables, meter, signal),
-    );
-    await record.phase('CONSTRAINTS', async () => {
-      await transaction.finish(sequences, signal);
-    });
     const proven = await record.phase('PROVE', (meter) =>
       proveTables(reader, transaction, tables, digests, meter, signal),
     );
     return { transaction, tables: proven };
   } catch (error) {
-    await begun?.rollback();
+    await transaction.rollback();
     throw error;
   }
 }

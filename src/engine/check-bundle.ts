@@ -76,28 +76,30 @@ export async function withCheckedBundle<T>(
 
 /**
  * Phase CONTENT of a verification: goes on after an entry that is damaged, so that each is told, and fails at the end
- * with the first.
+ * with the first. A bundle that passed, or stayed locked, is handed to `then`, still open.
  */
 export async function inspectContent(
   parts: EngineParts,
   record: RunningRecord,
   bundle: BundleFile,
   onDamage: (entry: string, error: HoldfastError) => void,
-): Promise<ContentReport> {
+  then: (reader: BundleReader, report: ContentReport) => Promise<void>,
+): Promise<void> {
   const { signal } = record;
   const file = await bundle.open(signal);
   try {
-    return await record.phase('CONTENT', async (meter) => {
-      const reader = await openWith(parts, record, bundle, file);
-      meter.expect({ bytes: contentBytes(reader) });
+    const { reader, report } = await record.phase('CONTENT', async (meter) => {
+      const opened = await openWith(parts, record, bundle, file);
+      meter.expect({ bytes: contentBytes(opened) });
       let first: HoldfastError | undefined;
-      const report = await reader.verifyContent(meter.add, signal, (entry, error) => {
+      const found = await opened.verifyContent(meter.add, signal, (entry, error) => {
         first ??= error;
         onDamage(entry, error);
       });
       if (first !== undefined) throw first;
-      return report;
+      return { reader: opened, report: found };
     });
+    await then(reader, report);
   } finally {
     await file.close();
   }

@@ -8,6 +8,7 @@ import type { RowRange } from '../bundle/bundle.ts';
 import type { Compression } from '../bundle/manifest.ts';
 import type {
   BackupRow,
+  DrillSettings,
   EncryptionKeyRow,
   RecordRow,
   Role,
@@ -37,6 +38,9 @@ export interface Actor {
   readonly name: string;
   readonly role: Role;
 }
+
+/** What changes of a source; what is left out stays, of the settings of drills too. */
+export type SourceChange = Partial<Omit<SourceDefinition, 'drill'>> & { readonly drill?: Partial<DrillSettings> };
 
 /** Which parts of a source or bundle an operation covers. */
 export interface Selection {
@@ -236,6 +240,12 @@ export interface SourceReport {
     readonly bytes: number;
     readonly skipped: readonly SkippedEntry[];
   }[];
+  /** Null for a source without a database, whose drills need nothing but room. */
+  readonly drill: {
+    readonly possible: boolean;
+    /** Why not, and what to set; null when it is possible. */
+    readonly reason: string | null;
+  } | null;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
 }
@@ -273,13 +283,13 @@ export interface Engine {
    * Fields that are undefined stay; in particular the database's connection string is never asked for again.
    * LOCK_HELD while a restore goes on; while one waits for its database, only the database's address may change.
    */
-  updateSource(actor: Actor, id: string, change: Partial<SourceDefinition>): Promise<SourceRow>;
+  updateSource(actor: Actor, id: string, change: SourceChange): Promise<SourceRow>;
   deleteSource(actor: Actor, id: string): Promise<void>;
   testSource(actor: Actor, id: string, signal: AbortSignal): Promise<SourceReport>;
   createBackup(actor: Actor, request: CreateBackupRequest): Promise<RecordRow>;
   restorePlan(actor: Actor, request: RestorePlanRequest, signal: AbortSignal): Promise<RestorePlan>;
   restoreBackup(actor: Actor, request: RestoreBackupRequest): Promise<RecordRow>;
-  verifyBackup(actor: Actor, backupId: string, unlock?: Unlock): Promise<RecordRow>;
+  verifyBackup(actor: Actor, request: VerifyBackupRequest): Promise<RecordRow>;
   rotateBackups(actor: Actor, request: RotateBackupsRequest): Promise<Rotation>;
   deleteBackup(actor: Actor, backupId: string): Promise<void>;
   pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;

@@ -52,7 +52,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     createBackup: (actor, request) => createBackup(parts, runner, actor, request),
     restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),
     restoreBackup: (actor, request) => restoreBackup(parts, runner, actor, request),
-    verifyBackup: (actor, backupId, unlock) => verifyBackup(parts, runner, actor, backupId, unlock),
+    verifyBackup: (actor, request) => verifyBackup(parts, runner, actor, request),
     rotateBackups: (actor, request) => rotateBackups(parts, runner, actor, request),
     deleteBackup: (actor, backupId) => deleteBackup(parts, actor, backupId),
     async pinBackup(actor, backupId, pinned) {

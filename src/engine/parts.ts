@@ -40,6 +40,8 @@ export interface EngineParts {
   readonly signer: ManifestSigner;
   readonly events: RecordEventPublisher;
   readonly trees: FileTrees;
+  /** File trees that see one directory alone, for drills: there what a bundle holds is written and looked at. */
+  openScratchTrees(directory: string): FileTrees;
   /** Connects to nothing yet. @throws HoldfastError INVALID_INPUT for an address that cannot be one */
   openDatabase(settings: DatabaseSettings): Promise<Database>;
   /** Opens a file of this host for random access, by path. */

@@ -6,6 +6,7 @@ import type { EngineParts } from './parts.ts';
 import type { RequestSecrets } from './request-secrets.ts';
 import { RunningRecord, UndecidedError } from './running-record.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
+import { levelOf } from './verify-request.ts';
 
 /**
  * Does the work of a claimed record.
@@ -23,8 +24,9 @@ export async function performRecord(
   const record = new RunningRecord(parts, row, signal, secrets);
   parts.log.info({ recordId: row.id, kind: row.kind }, 'record started');
   let failure: unknown;
-  // A verification stays below without it, and would be half as fast.
-  const stopCollecting = row.kind === 'VERIFY' ? undefined : collectBuffers();
+  // A verification that only reads stays below without it, and would be half as fast.
+  const onlyReads = row.kind === 'VERIFY' && levelOf(row) !== 'RESTORE';
+  const stopCollecting = onlyReads ? undefined : collectBuffers();
   try {
     await record.start();
     await work(record);

@@ -1,11 +1,22 @@
 /** From the counters of phases to the counters of the whole record. Pure. */
-import type { PhaseName, PhaseState, ProgressState, RecordKind } from '../catalog/catalog.ts';
+import type { PhaseName, PhaseState, ProgressState, RecordKind, RecordRow } from '../catalog/catalog.ts';
+import { levelOf } from './verify-request.ts';
+
+/** Kinds of record, where those that go through other phases stand apart. */
+export type RecordShape = RecordKind | 'VERIFY_CHECKSUM' | 'VERIFY_RESTORE';
+
+/** The shape of a record. */
+export function shapeOf(row: Pick<RecordRow, 'kind' | 'request'>): RecordShape {
+  if (row.kind !== 'VERIFY') return row.kind;
+  const level = levelOf(row);
+  return level === 'CONTENT' ? 'VERIFY' : `VERIFY_${level}`;
+}
 
 /**
  * The phases a record of each kind goes through, in order, with the share of its time each usually takes. A phase
  * that is skipped counts as done once a later one starts.
  */
-const SHARES: Readonly<Record<RecordKind, readonly (readonly [PhaseName, number])[]>> = {
+const SHARES: Readonly<Record<RecordShape, readonly (readonly [PhaseName, number])[]>> = {
   CREATE: [
     ['SNAPSHOT', 2],
     ['TABLES', 60],
@@ -30,6 +41,19 @@ const SHARES: Readonly<Record<RecordKind, readonly (readonly [PhaseName, number]
     ['CHECKSUM', 30],
     ['CONTENT', 70],
   ],
+  VERIFY_CHECKSUM: [['CHECKSUM', 1]],
+  VERIFY_RESTORE: [
+    ['CHECKSUM', 6],
+    ['CONTENT', 15],
+    ['SCRATCH', 2],
+    ['STAGE_FILES', 15],
+    ['CLEAR_TABLES', 2],
+    ['LOAD_TABLES', 35],
+    ['CONSTRAINTS', 7],
+    ['COMMIT', 1],
+    ['PROVE', 15],
+    ['CLEAN_UP', 2],
+  ],
   ROTATE: [['DELETE', 1]],
   IMPORT: [
     ['CONTENT', 60],
@@ -39,17 +63,19 @@ const SHARES: Readonly<Record<RecordKind, readonly (readonly [PhaseName, number]
 };
 
 /** The phases whose counters say how much the record has done; the others count the same content again. */
-const COUNTED: Readonly<Record<RecordKind, readonly PhaseName[]>> = {
+const COUNTED: Readonly<Record<RecordShape, readonly PhaseName[]>> = {
   CREATE: ['TABLES', 'FILES'],
   RESTORE: ['STAGE_FILES', 'LOAD_TABLES'],
   VERIFY: ['CONTENT'],
+  VERIFY_CHECKSUM: ['CHECKSUM'],
+  VERIFY_RESTORE: ['CONTENT'],
   ROTATE: ['DELETE'],
   IMPORT: ['CONTENT'],
 };
 
 /** The progress of a record from its phases; `done` when it succeeded. */
 export function recordProgress(
-  kind: RecordKind,
+  kind: RecordShape,
   phases: readonly PhaseState[],
   done: boolean,
 ): ProgressState {
@@ -70,7 +96,7 @@ export function recordProgress(
   };
 }
 
-function overallFraction(kind: RecordKind, current: PhaseState | undefined): number {
+function overallFraction(kind: RecordShape, current: PhaseState | undefined): number {
   const shares = SHARES[kind];
   const total = shares.reduce((sum, [, share]) => sum + share, 0);
   const index = shares.findIndex(([name]) => name === current?.name);

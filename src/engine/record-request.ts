@@ -4,7 +4,7 @@ import type { Json, RecordRow } from '../catalog/catalog.ts';
  * The request a record was created with. The type is the caller's word: each kind of record writes its request in
  * the file that reads it, and nobody else writes one.
  */
-export function readRequest<T extends object>(record: RecordRow): T {
+export function readRequest<T extends object>(record: Pick<RecordRow, 'request'>): T {
   // Written by toRequest of the same type; JSON loses nothing of it.
   return record.request as unknown as T;
 }

@@ -3,7 +3,7 @@
  * Counts are numbers, exact below 2^53. A dead or failed record may have a result too: a restore always says
  * in which state it left its target.
  */
-import type { Verdict } from '../catalog/catalog.ts';
+import type { Verdict, VerifyLevel } from '../catalog/catalog.ts';
 
 /** What went into a bundle. */
 export type CreateResult = {
@@ -42,12 +42,16 @@ export type RestoreResult = {
 /** What a verification found. */
 export type VerifyResult = {
   kind: 'VERIFY';
+  /** Absent in results of before there were levels: CONTENT. */
+  level?: VerifyLevel;
   verdict: Verdict;
   /** One sentence for people. */
   message: string;
   entriesChecked: number;
   rowsChecked: number;
   bytesChecked: number;
+  /** What a drill took to restore; null or absent without one that passed. */
+  restoreSeconds?: number | null;
   /** The first hundred faults. `entry` is null for the bundle as a whole. */
   problems: { entry: string | null; message: string }[];
 };

@@ -13,6 +13,7 @@ import { hashFile } from './check-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
 import { removeBackup } from './delete-backup.ts';
 import { died } from './died.ts';
+import { sweepDrill } from './drill-backup.ts';
 import { dropUpload, type ImportRequest, uploadsInUse } from './import-backup.ts';
 import { leaseUntil } from './lease.ts';
 import type { EngineParts } from './parts.ts';
@@ -25,6 +26,7 @@ import { secretsOwner } from './request-secrets.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
+import { levelOf } from './verify-request.ts';
 
 /** How often records whose lease ran out are looked for, milliseconds. */
 const SWEEP_MS = 15_000;
@@ -188,12 +190,22 @@ async function bringToAnEnd(
     case 'IMPORT':
       return await recoverImport(parts, row);
     case 'VERIFY':
-      return died(row, 'Nothing was changed.', 'Verify the backup again.');
+      return await recoverVerify(parts, record, row);
     case 'ROTATE':
       await record.start();
       await executeRotate(parts, record);
       return undefined;
   }
+}
+
+/** A drill is not gone on with: what it made is removed. */
+async function recoverVerify(
+  parts: EngineParts,
+  record: RunningRecord,
+  row: RecordRow,
+): Promise<HoldfastError> {
+  if (levelOf(row) === 'RESTORE') await sweepDrill(parts, record);
+  return died(row, 'Nothing was changed, and the backup got no verdict.', 'Verify the backup again.');
 }
 
 async function recoverCreate(

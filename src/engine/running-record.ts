@@ -19,7 +19,7 @@ import { toRecordEvent } from '../events/persisted-events.ts';
 import type { Unlock } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import { ProgressMeter } from './progress-meter.ts';
-import { recordProgress } from './record-progress.ts';
+import { recordProgress, shapeOf } from './record-progress.ts';
 import type { RecordResult } from './record-result.ts';
 import type { RequestSecrets } from './request-secrets.ts';
 
@@ -174,7 +174,7 @@ export class RunningRecord {
         result: this.#result,
         phases: this.#row.phases,
         finishedAt: this.#parts.now(),
-        progress: recordProgress(this.#row.kind, this.#row.phases, done),
+        progress: recordProgress(shapeOf(this.#row), this.#row.phases, done),
       },
       'RECORD_FINISHED',
       null,
@@ -210,7 +210,7 @@ export class RunningRecord {
         this.#row.id,
         this.#parts.identity.owner,
         {
-          progress: recordProgress(this.#row.kind, phases, false),
+          progress: recordProgress(shapeOf(this.#row), phases, false),
           warnings: this.warnings,
           ...change,
         },
@@ -228,7 +228,7 @@ export class RunningRecord {
     if (open === undefined || !open.meter.takeChanged()) return;
     const phase: PhaseState = { ...open.state, progress: open.meter.state(false) };
     const phases = this.#phasesWith(phase);
-    const progress = recordProgress(this.#row.kind, phases, false);
+    const progress = recordProgress(shapeOf(this.#row), phases, false);
     this.#row = { ...this.#row, phases, progress };
     const now = this.#parts.now();
     this.#parts.events.publish({

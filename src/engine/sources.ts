@@ -4,7 +4,7 @@ import type { DatabaseSettings, RecordRow, SourceDefinition, SourceRow } from '.
 import { HoldfastError } from '../errors.ts';
 import type { FileTree } from '../source/source.ts';
 import { admit } from './admission.ts';
-import type { Actor } from './engine.ts';
+import type { Actor, SourceChange } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { isHeldElsewhere } from './lease.ts';
 import { refuseOverlaps } from './overlaps.ts';
@@ -12,6 +12,7 @@ import type { EngineParts } from './parts.ts';
 import type { RecordRunner } from './record-runner.ts';
 import type { Recovery } from './recover.ts';
 import { readJournal } from './restore-journal.ts';
+import { levelOf } from './verify-request.ts';
 
 /** @throws HoldfastError INVALID_INPUT, UNSAFE_PATH, SOURCE_UNREACHABLE (a path that is not there) */
 export async function createSource(
@@ -34,15 +35,13 @@ export async function updateSource(
   recovery: Recovery,
   actor: Actor,
   id: string,
-  change: Partial<SourceDefinition>,
+  change: SourceChange,
 ): Promise<SourceRow> {
-  const { name, database, excludedTables, clearedColumns, trees, configTrees, envFile } = await requireSource(
-    parts,
-    actor.workspaceId,
-    id,
-  );
-  const before = { name, database, excludedTables, clearedColumns, trees, configTrees, envFile };
-  const definition: SourceDefinition = { ...before, ...change };
+  const { id: _, workspaceId, createdAt: __, ...before } = await requireSource(parts, actor.workspaceId, id);
+  const { name } = before;
+  const drill = { url: null, onOwnServer: false, ...before.drill, ...change.drill };
+  const definition: SourceDefinition = { ...before, ...change, drill };
+  await refuseWhileDrilled(parts, id, before, definition);
   // A restore that dies finds its files and its database again through the source it began with.
   const restoring = await restoreOf(parts, id);
   if (restoring === undefined) {
@@ -51,14 +50,14 @@ export async function updateSource(
       // The check takes its time, and a restore may have begun meanwhile.
       const begun = await restoreOf(parts, id);
       if (begun !== undefined) throw busyWith(begun, name, 'change');
-      return await parts.catalog.sources.update(actor.workspaceId, id, definition);
+      return await parts.catalog.sources.update(workspaceId, id, definition);
     });
   }
   if (!(await isLeftOpen(parts, runner, restoring))) throw busyWith(restoring, name, 'change');
   if (!onlyReachesElsewhere(before, definition)) throw waitsForItsDatabase(restoring, name);
   await checkDatabase(parts, definition.database);
   await refuseOverlapsOfDatabase(parts, definition);
-  const updated = await parts.catalog.sources.update(actor.workspaceId, id, definition);
+  const updated = await parts.catalog.sources.update(workspaceId, id, definition);
   recovery.tryAgain(restoring);
   return updated;
 }
@@ -86,6 +85,22 @@ async function restoreOf(parts: EngineParts, sourceId: string): Promise<RecordRo
   return (await parts.catalog.records.unfinished()).find(
     (record) => record.sourceId === sourceId && record.kind === 'RESTORE',
   );
+}
+
+/** A drill that dies finds the database it made again through the source it began with. */
+async function refuseWhileDrilled(
+  parts: EngineParts,
+  id: string,
+  before: SourceDefinition,
+  after: SourceDefinition,
+): Promise<void> {
+  const same =
+    isDeepStrictEqual(before.database, after.database) && isDeepStrictEqual(before.drill, after.drill);
+  if (same) return;
+  const drill = (await parts.catalog.records.unfinished()).find(
+    (record) => record.sourceId === id && record.kind === 'VERIFY' && levelOf(record) === 'RESTORE',
+  );
+  if (drill !== undefined) throw busyWith(drill, before.name, 'change');
 }
 
 function busyWith(record: RecordRow, sourceName: string, then: string): HoldfastError {
@@ -138,6 +153,7 @@ async function check(parts: EngineParts, definition: SourceDefinition): Promise<
     );
   }
   await checkDatabase(parts, database);
+  await checkDrill(parts, definition);
   await checkTrees(parts, trees, 'trees');
   await checkTrees(parts, configTrees, 'configTrees');
   if (envFile !== null) {
@@ -152,6 +168,18 @@ async function checkDatabase(parts: EngineParts, database: DatabaseSettings | nu
   if (database?.kind === 'SQLITE') await parts.trees.check(database.path, 'NEW_FILE');
   // Opening connects to nothing; it refuses an address that cannot be one.
   if (database !== null && database.kind !== 'SQLITE') await parts.openDatabase(database);
+}
+
+/** @throws HoldfastError INVALID_INPUT for a scratch server that cannot be one of this source */
+async function checkDrill(parts: EngineParts, { database, drill }: SourceDefinition): Promise<void> {
+  if (drill === undefined || drill.url === null) return;
+  if (database === null || database.kind === 'SQLITE') {
+    throw new HoldfastError('INVALID_INPUT', 'drill.url is for sources with a database server.', {
+      field: 'drill.url',
+      hint: 'Leave it out: drills of SQLite use a temporary file, and files alone need no server.',
+    });
+  }
+  await parts.openDatabase({ kind: database.kind, url: drill.url });
 }
 
 async function checkTrees(parts: EngineParts, trees: readonly FileTree[], field: string): Promise<void> {

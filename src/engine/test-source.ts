@@ -1,7 +1,9 @@
 /** testSource: what a backup of a source would hold, found out without changing anything. */
+import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { LeftOut, SkippedEntry } from '../source/source.ts';
 import type { Actor, SourceReport } from './engine.ts';
+import { groundOf } from './drill-ground.ts';
 import { requireSource } from './find-source.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
@@ -58,7 +60,24 @@ export async function testSource(
     await parts.trees.check(source.envFile.path, 'FILE');
     leftOut.push({ name: 'env file', reason: 'holds secrets; it is backed up only when asked for' });
   }
-  return { database, trees, leftOut, warnings };
+  return { database, trees, drill: await tryGround(parts, source, signal), leftOut, warnings };
+}
+
+/** Whether a drill would find a place for its database. */
+async function tryGround(
+  parts: EngineParts,
+  source: SourceRow,
+  signal: AbortSignal,
+): Promise<SourceReport['drill']> {
+  if (source.database === null) return null;
+  try {
+    const server = groundOf(source, source.database.kind);
+    if (server !== undefined) await (await parts.openDatabase(server)).scratch.check(signal);
+    return { possible: true, reason: null };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof HoldfastError)) throw error;
+    return { possible: false, reason: [error.message, error.hint].filter(Boolean).join(' ') };
+  }
 }
 
 async function measure(

@@ -1,107 +1,132 @@
-/** verifyBackup: re-reads a stored bundle and says whether it still is what it was. */
-import type { RecordRow } from '../catalog/catalog.ts';
+/** verifyBackup: looks at a stored bundle, as deep as it is asked to, and certifies what it found. */
+import type { RecordRow, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { checkChecksum, inspectContent } from './check-bundle.ts';
-import type { Actor, Unlock } from './engine.ts';
-import { findBundle } from './open-bundle.ts';
+import { drillBackup } from './drill-backup.ts';
+import { requireGround } from './drill-ground.ts';
+import type { Actor, VerifyBackupRequest } from './engine.ts';
+import { type BundleFile, findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
-import type { VerifyResult } from './record-result.ts';
 import type { RecordRunner } from './record-runner.ts';
-import { checkUnlock, type KeptSecrets, keptSecrets } from './request-secrets.ts';
+import { checkUnlock, keptSecrets } from './request-secrets.ts';
 import type { RunningRecord } from './running-record.ts';
+import { Findings } from './verify-findings.ts';
+import { levelOf, type VerifyRequest } from './verify-request.ts';
 
-type VerifyRequest = KeptSecrets & { readonly backupId: string };
-
-/** Codes that say something about the bundle itself, not about the way to it. */
-const VERDICT_CODES = new Set([
-  'INVALID_CHECKSUM',
-  'INVALID_MANIFEST',
-  'UNSAFE_PATH',
-  'FORMAT_TOO_NEW',
-  'FORMAT_TOO_OLD',
-]);
-
-/** More faults than this are not told: the bundle is lost either way. */
-const MAX_PROBLEMS = 100;
-
-/** Queues a verification. @throws HoldfastError NOT_FOUND */
+/**
+ * Queues a verification.
+ * @throws HoldfastError NOT_FOUND, INVALID_INPUT (a drill that has nowhere to go, saying what to set)
+ */
 export async function verifyBackup(
   parts: EngineParts,
   runner: RecordRunner,
   actor: Actor,
-  backupId: string,
-  unlock?: Unlock,
+  { backupId, level, unlock }: VerifyBackupRequest,
 ): Promise<RecordRow> {
   checkUnlock(unlock);
-  const bundle = await findBundle(parts, actor.workspaceId, { backupId });
+  const { workspaceId } = actor;
+  const bundle = await findBundle(parts, workspaceId, { backupId });
+  if (level === 'RESTORE') {
+    const backup = await parts.catalog.backups.find(workspaceId, backupId);
+    if (backup !== undefined)
+      requireGround(await sourceOf(parts, workspaceId, bundle.sourceId), backup.manifest);
+  }
   const record = await parts.catalog.records.create({
-    workspaceId: actor.workspaceId,
+    workspaceId,
     kind: 'VERIFY',
     trigger: 'MANUAL',
     sourceId: bundle.sourceId,
     backupId,
     requestedBy: actor.name,
-    request: toRequest<VerifyRequest>({ ...keptSecrets(parts, { unlock }), backupId }),
+    request: toRequest<VerifyRequest>({ ...keptSecrets(parts, { unlock }), backupId, level }),
   });
   runner.submit(record, undefined, { unlock });
   return record;
 }
 
+async function sourceOf(
+  parts: EngineParts,
+  workspaceId: string,
+  sourceId: string | null,
+): Promise<SourceRow | undefined> {
+  return sourceId === null ? undefined : await parts.catalog.sources.find(workspaceId, sourceId);
+}
+
 /** Executes a VERIFY record. A bundle that fails the check fails the record, which tells every fault it found. */
 export async function executeVerify(parts: EngineParts, record: RunningRecord): Promise<void> {
   const { backupId } = readRequest<VerifyRequest>(record.row);
+  const level = levelOf(record.row);
   const bundle = await findBundle(parts, record.row.workspaceId, { backupId });
-  const { backups } = parts.catalog;
   const startedAt = parts.now();
-  const problems: VerifyResult['problems'] = [];
-  let first: HoldfastError | undefined;
-  const note = (error: HoldfastError, entry: string | null): void => {
-    first ??= error;
-    if (!problems.some(({ message }) => message === error.message))
-      problems.push({ entry, message: error.message });
-  };
-  await checkChecksum(record, bundle).catch((error: unknown) => note(verdict(error), null));
-  await backups.setMissing(backupId, false);
+  const findings = new Findings();
+  await checkChecksum(record, bundle).catch((error: unknown) => findings.noteVerdict(error));
+  await parts.catalog.backups.setMissing(backupId, false);
   // Also when the whole is not what it was: its entries tell what of it is damaged.
-  const report = await inspectContent(parts, record, bundle, (entry, error) => {
-    note(error, entry);
-    if (problems.length >= MAX_PROBLEMS) throw error;
-  }).catch((error: unknown) => {
-    note(verdict(error), null);
-    return { entries: 0, rows: 0, bytes: 0, files: 0 };
-  });
-  const message = first?.message ?? `${report.entries} entries and ${report.rows} rows are what they were.`;
-  const passed = first === undefined ? 'PASSED' : 'FAILED';
-  await backups.certify({
+  if (level !== 'CHECKSUM') {
+    await inspect(parts, record, bundle, findings).catch((error: unknown) => findings.noteVerdict(error));
+  }
+  const certificate = await parts.catalog.backups.certify({
     backupId,
     recordId: record.row.id,
-    level: 'CONTENT',
-    verdict: passed,
+    level,
+    verdict: findings.verdict,
     startedAt,
     finishedAt: parts.now(),
-    restoreSeconds: null,
-    entries: BigInt(report.entries),
-    rows: BigInt(report.rows),
-    bytes: BigInt(report.bytes),
-    files: BigInt(report.files),
-    message,
-    tables: [],
+    restoreSeconds: findings.restoreSeconds,
+    entries: BigInt(findings.report.entries),
+    rows: BigInt(findings.report.rows),
+    bytes: BigInt(findings.report.bytes),
+    files: BigInt(findings.report.files),
+    message: findings.message(level),
+    tables: findings.tables,
   });
   record.setResult({
     kind: 'VERIFY',
-    verdict: passed,
-    message,
-    entriesChecked: report.entries,
-    rowsChecked: report.rows,
-    bytesChecked: report.bytes,
-    problems,
+    level,
+    verdict: certificate.verdict,
+    message: certificate.message,
+    entriesChecked: findings.report.entries,
+    rowsChecked: findings.report.rows,
+    bytesChecked: findings.report.bytes,
+    restoreSeconds: findings.restoreSeconds,
+    problems: findings.problems,
   });
-  if (first !== undefined) throw first;
+  if (findings.first !== undefined) throw findings.first;
 }
 
-/** The error, when it is about the bundle; any other ends the verification without a verdict. */
-function verdict(error: unknown): HoldfastError {
-  if (error instanceof HoldfastError && VERDICT_CODES.has(error.code)) return error;
-  throw error;
+/** The content, and where a drill was asked for that. */
+async function inspect(
+  parts: EngineParts,
+  record: RunningRecord,
+  bundle: BundleFile,
+  findings: Findings,
+): Promise<void> {
+  const { workspaceId, sourceId } = record.row;
+  await inspectContent(
+    parts,
+    record,
+    bundle,
+    (entry, error) => findings.noteDamage(entry, error),
+    async (reader, report) => {
+      findings.noteReport(report, reader.manifest);
+      if (levelOf(record.row) !== 'RESTORE' || !report.contentChecked || findings.first !== undefined) return;
+      const source = await sourceOf(parts, workspaceId, sourceId);
+      requireGround(source, reader.manifest);
+      const drilled = await drillBackup(parts, record, reader, source).catch((error: unknown) => {
+        throw inTheDrill(error);
+      });
+      findings.noteDrill(drilled);
+    },
+  );
+}
+
+/** What does not go into an empty database like its own says something of the bundle, and its hint tells of targets. */
+function inTheDrill(error: unknown): unknown {
+  if (!(error instanceof HoldfastError) || !['SCHEMA_MISMATCH', 'INVALID_CHECKSUM'].includes(error.code))
+    return error;
+  return new HoldfastError('INVALID_CHECKSUM', `The bundle does not restore: ${error.message}`, {
+    hint: 'Do not rely on this backup. If the server of the drill is another version than the source’s or lacks an extension, drill on one that is like it.',
+    cause: error,
+  });
 }

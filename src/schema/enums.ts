@@ -43,6 +43,18 @@ export const VerdictEnum = builder.enumType('Verdict', {
   } as const,
 });
 
+export const VerifyLevelEnum = builder.enumType('VerifyLevel', {
+  description: 'How deep a verification looks; each level includes those before it.',
+  values: {
+    CHECKSUM: { description: 'The file against the size and SHA-256 in the catalog.' },
+    CONTENT: { description: 'Every entry of the bundle: CRC, SHA-256, size, form and number of rows.' },
+    RESTORE: {
+      description:
+        'A drill: restored into a scratch database and a scratch directory, which are removed afterwards, and compared row by row and file by file.',
+    },
+  } as const,
+});
+
 export const TreeAreaEnum = builder.enumType('TreeArea', {
   description: 'The two areas that hold file trees.',
   values: {

@@ -50,6 +50,8 @@ const PhaseNameEnum = builder.enumType('PhaseName', {
     COMMIT: { description: 'Makes database and files new, together.' },
     ROLL_BACK: { description: 'Leaves database and files as they were.' },
     RECEIVE: { description: 'Takes an uploaded bundle into storage.' },
+    SCRATCH: { description: 'Makes the scratch database and directory of a drill.' },
+    CLEAN_UP: { description: 'Drops what a drill has made.' },
     DELETE: { description: 'Deletes backups.' },
   } as const,
 });

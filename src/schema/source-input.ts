@@ -1,7 +1,8 @@
 /** What a source is made of, as input of createSource and updateSource. */
 import type { InputShapeFromFields } from '@pothos/core';
 import { z } from 'zod';
-import type { DatabaseSettings, SourceDefinition } from '../catalog/catalog.ts';
+import type { DatabaseSettings, DrillSettings } from '../catalog/catalog.ts';
+import type { SourceChange } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
 import type { ClearedColumns, EnvFile, FileTree } from '../source/source.ts';
 import { builder } from './builder.ts';
@@ -109,6 +110,21 @@ const EnvFileInput = builder.inputType('EnvFileInput', {
   }),
 });
 
+const DrillInput = builder.inputType('DrillInput', {
+  description: 'Where drills (verifications of level RESTORE) may make databases of their own, and drop them.',
+  fields: (t) => ({
+    url: t.string({
+      description:
+        "Connection string of a scratch server of the database's kind; null for none. Kept encrypted and never shown again.",
+      validate: path,
+    }),
+    onOwnServer: t.boolean({
+      description:
+        'Whether they may be made on the server of the source itself. Not needed for SQLite, nor for MariaDB, where the user needs the privilege alone.',
+    }),
+  }),
+});
+
 /** The fields of a source besides its name. Each may be left out; what that means, the input says. */
 export function sourcePartFields(t: PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>) {
   return {
@@ -121,6 +137,10 @@ export function sourcePartFields(t: PothosSchemaTypes.InputFieldBuilder<Types, '
     trees: t.field({ type: [FileTreeInput], description: 'Directories to back up, all of them.' }),
     configTrees: t.field({ type: [FileTreeInput], description: 'Configuration directories, all of them.' }),
     envFile: t.field({ type: EnvFileInput, description: 'The env file; null for none.' }),
+    drill: t.field({
+      type: DrillInput,
+      description: 'Where its backups are drilled; of its fields too, what is left out stays. Null for nowhere.',
+    }),
   };
 }
 
@@ -130,8 +150,8 @@ export function sourcePartFields(t: PothosSchemaTypes.InputFieldBuilder<Types, '
  */
 export function sourcePartsOf(
   input: InputShapeFromFields<ReturnType<typeof sourcePartFields>>,
-): Partial<Omit<SourceDefinition, 'name'>> {
-  const { database, excludedTables, clearedColumns, trees, configTrees, envFile } = input;
+): Omit<SourceChange, 'name'> {
+  const { database, excludedTables, clearedColumns, trees, configTrees, envFile, drill } = input;
   return {
     ...(database !== undefined && { database: database && databaseOf(database) }),
     ...(excludedTables !== undefined && { excludedTables: (excludedTables ?? []).map(tableNameOf) }),
@@ -139,6 +159,7 @@ export function sourcePartsOf(
     ...(trees !== undefined && { trees: (trees ?? []).map(fileTreeOf) }),
     ...(configTrees !== undefined && { configTrees: (configTrees ?? []).map(fileTreeOf) }),
     ...(envFile !== undefined && { envFile: envFile && envFileOf(envFile) }),
+    ...(drill !== undefined && { drill: drillOf(drill) }),
   };
 }
 
@@ -161,6 +182,14 @@ function fileTreeOf(input: typeof FileTreeInput.$inferInput): FileTree {
 
 function envFileOf(input: typeof EnvFileInput.$inferInput): EnvFile {
   return { path: input.path, restorePath: input.restorePath ?? null };
+}
+
+function drillOf(input: typeof DrillInput.$inferInput | null): Partial<DrillSettings> {
+  if (input === null) return { url: null, onOwnServer: false };
+  return {
+    ...(input.url !== undefined && { url: input.url }),
+    ...(typeof input.onOwnServer === 'boolean' && { onOwnServer: input.onOwnServer }),
+  };
 }
 
 function clearedColumnsOf(input: typeof ClearedColumnsInput.$inferInput): ClearedColumns {

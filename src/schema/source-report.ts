@@ -93,6 +93,14 @@ const ReportedTreeType = builder.objectRef<SourceReport['trees'][number]>('Repor
   }),
 });
 
+const DrillReportType = builder.objectRef<NonNullable<SourceReport['drill']>>('DrillReport').implement({
+  description: 'Whether backups of a source can be drilled (verified with level RESTORE).',
+  fields: (t) => ({
+    possible: t.exposeBoolean('possible', { description: 'Whether a drill finds a place for its database.' }),
+    reason: t.exposeString('reason', { nullable: true, description: 'Why not, and what to set.' }),
+  }),
+});
+
 export const SourceReportType = builder.objectRef<SourceReport>('SourceReport').implement({
   description: 'What a source would give to a backup.',
   fields: (t) => ({
@@ -102,6 +110,11 @@ export const SourceReportType = builder.objectRef<SourceReport>('SourceReport').
       description: 'Its database; null when it has none.',
     }),
     trees: t.field({ type: [ReportedTreeType], description: 'Its trees.', resolve: ({ trees }) => trees }),
+    drill: t.expose('drill', {
+      type: DrillReportType,
+      nullable: true,
+      description: 'Whether its backups can be drilled; null without a database.',
+    }),
     leftOut: t.field({
       type: [LeftOutType],
       description: 'What would be left out, and why.',

@@ -172,7 +172,7 @@ describe('the main job', () => {
     ]);
 
     const verified = await holdfast.finished(
-      await holdfast.engine.verifyBackup(holdfast.actor, created.backupId),
+      await holdfast.engine.verifyBackup(holdfast.actor, { backupId: created.backupId, level: 'CONTENT' }),
     );
     expect(verified).toMatchObject({ status: 'SUCCEEDED', result: { verdict: 'PASSED', rowsChecked: 5 } });
 

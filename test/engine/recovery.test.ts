@@ -115,7 +115,7 @@ describe('recovery', () => {
       await holdfast.opened.prisma.lock.deleteMany();
       const waiting = await engine.createBackup(actor, { sourceId, selection: EVERYTHING });
       // Its turn has come and gone when a record of no source, queued after it, is finished.
-      const verified = await engine.verifyBackup(actor, backupId);
+      const verified = await engine.verifyBackup(actor, { backupId, level: 'CONTENT' });
       await holdfast.finished(verified);
       expect((await holdfast.record(waiting.id)).status).toBe('QUEUED');
       await engine.cancelRecord(actor, waiting.id);

@@ -367,7 +367,7 @@ describe('a restore into SQLite', () => {
         released.resolve();
         expect(await holdfast.finished(id)).toMatchObject({ status: 'SUCCEEDED' });
 
-        const verified = await engine.verifyBackup(actor, backupId);
+        const verified = await engine.verifyBackup(actor, { backupId, level: 'CONTENT' });
         await expect(decide(holdfast, verified.id, 'WHOLLY_OLD')).rejects.toMatchObject({
           code: 'INVALID_INPUT',
           message: expect.stringContaining('It is no restore.'),

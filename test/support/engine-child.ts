@@ -1,6 +1,6 @@
 /** Runs one operation of an engine in a process of its own, which ends itself with SIGKILL at a point. */
 import { parseArgs } from 'node:util';
-import type { RestoreBackupRequest } from '../../src/engine/engine.ts';
+import type { RestoreBackupRequest, VerifyBackupRequest } from '../../src/engine/engine.ts';
 import { EVERYTHING, TestEngine } from './engine.ts';
 import { withPoints } from './kill-points.ts';
 
@@ -11,6 +11,7 @@ export interface ChildOrder {
   readonly work:
     | { readonly kind: 'CREATE'; readonly sourceId: string }
     | { readonly kind: 'RESTORE'; readonly request: RestoreBackupRequest }
+    | { readonly kind: 'VERIFY'; readonly request: VerifyBackupRequest }
     | { readonly kind: 'RECOVER' };
 }
 
@@ -26,5 +27,8 @@ const holdfast = await TestEngine.start(
 );
 if (order.work.kind === 'CREATE') await holdfast.backUp(order.work.sourceId, EVERYTHING);
 if (order.work.kind === 'RESTORE') await holdfast.restore(order.work.request);
+if (order.work.kind === 'VERIFY') {
+  await holdfast.finished(await holdfast.engine.verifyBackup(holdfast.actor, order.work.request));
+}
 // Not reached when the point was; the parent tells by the exit code.
 process.exit(3);

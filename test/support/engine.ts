@@ -113,6 +113,7 @@ export class TestEngine {
       bundles: bundleFormat,
       signer: seededSigner(Buffer.alloc(32, 7)),
       events: hub,
+      openScratchTrees: (directory) => openFileTrees({ roots: [directory] }),
       trees: openFileTrees({
         roots: [join(home, 'root')],
         forbidden: [join(home, 'data'), join(home, 'bundles')],

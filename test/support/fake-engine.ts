@@ -75,7 +75,8 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
     createSource: (actor, definition) => catalog.sources.create(actor.workspaceId, definition),
     async updateSource(actor, id, change) {
       const source = found(await catalog.sources.find(actor.workspaceId, id), 'source');
-      return catalog.sources.update(actor.workspaceId, id, { ...source, ...change });
+      const drill = { url: null, onOwnServer: false, ...source.drill, ...change.drill };
+      return catalog.sources.update(actor.workspaceId, id, { ...source, ...change, drill });
     },
     async deleteSource(actor, id) {
       found((await catalog.sources.delete(actor.workspaceId, id)) || undefined, 'source');
@@ -99,6 +100,7 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
           cyclicForeignKeys: [],
         },
         trees: [{ area: 'files', name: 'uploads', files: 2, bytes: 20, skipped: [] }],
+        drill: { possible: true, reason: null },
         leftOut: [{ name: 'v_customers', reason: 'a view holds no rows' }],
         warnings: [],
       };
@@ -144,7 +146,7 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
       const backup = found(await catalog.backups.find(actor.workspaceId, bundle.backupId), 'backup');
       return start(actor, 'RESTORE', { sourceId: sourceId ?? backup.sourceId, backupId: backup.id });
     },
-    async verifyBackup(actor, backupId) {
+    async verifyBackup(actor, { backupId }) {
       const backup = found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
       return start(actor, 'VERIFY', { backupId: backup.id, sourceId: backup.sourceId });
     },

@@ -28,6 +28,7 @@ builder.mutationField('createSource', (t) =>
     errors: { types: [InvalidInputError, ForbiddenError, SourceUnavailableError] },
     args: { input: t.arg({ type: CreateSourceInput, required: true, description: 'What it is made of.' }) },
     resolve: async (_root, { input }, context) => {
+      const parts = sourcePartsOf(input);
       const source = await context.engine.createSource(actorOf(context), {
         database: null,
         excludedTables: [],
@@ -35,7 +36,8 @@ builder.mutationField('createSource', (t) =>
         trees: [],
         configTrees: [],
         envFile: null,
-        ...sourcePartsOf(input),
+        ...parts,
+        drill: { url: null, onOwnServer: false, ...parts.drill },
         name: input.name,
       });
       return { sourceId: source.id };
