@@ -322,7 +322,10 @@ export interface BackupRepository {
   summaries(workspaceId: string, sourceId: string | null): Promise<readonly BackupSummary[]>;
   setPinned(workspaceId: string, id: string, pinned: boolean): Promise<BackupRow | undefined>;
   setMissing(id: string, missing: boolean): Promise<void>;
-  /** Adds a certificate and makes it the backup's last verification, in one transaction. NOT_FOUND without it. */
+  /**
+   * Adds a certificate and makes it the backup's last verification, in one transaction; but a shallower look that finds
+   * nothing does not replace what a deeper one has found. NOT_FOUND without the backup.
+   */
   certify(certificate: Omit<CertificateRow, 'id'>): Promise<CertificateRow>;
   /** Marks a backup before its file is removed. */
   markDeleting(id: string, at: Date): Promise<void>;

@@ -1,10 +1,13 @@
 /** Backups in the catalog. */
 import { HoldfastError } from '../errors.ts';
-import type { BackupRepository } from './catalog.ts';
+import type { BackupRepository, VerifyLevel } from './catalog.ts';
 import type { PrismaClient } from './generated/client.ts';
 import { isUniqueViolation } from './prisma-errors.ts';
 import { requireInWorkspace } from './references.ts';
 import { toBackupRow, toCertificateRow, toJson } from './rows.ts';
+
+/** From the shallowest to the deepest. */
+const LEVELS: readonly VerifyLevel[] = ['CHECKSUM', 'CONTENT', 'RESTORE'];
 
 /** The backups of the catalog. */
 export function prismaBackups(prisma: PrismaClient): BackupRepository {
@@ -66,11 +69,16 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
     },
 
     async certify(certificate) {
-      const { backupId, finishedAt, verdict, message } = certificate;
+      const { backupId, finishedAt, level, verdict, message } = certificate;
       const row = await prisma.$transaction(async (tx) => {
+        const deeper = await tx.certificate.findFirst({
+          where: { backupId, level: { in: LEVELS.slice(LEVELS.indexOf(level) + 1) } },
+          orderBy: { finishedAt: 'desc' },
+        });
+        const stands = verdict !== 'FAILED' && deeper?.verdict === 'FAILED';
         const { count } = await tx.backup.updateMany({
           where: { id: backupId },
-          data: {
+          data: stands ? {} : {
             lastVerifiedAt: finishedAt,
             lastVerdict: verdict,
             lastVerifyMessage: verdict === 'PASSED' ? null : message,

@@ -1,10 +1,11 @@
 /** Backups: immutable bundles and what is known of them. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { z } from 'zod';
 import type { Manifest } from '../bundle/manifest.ts';
-import type { Verdict } from '../catalog/catalog.ts';
 import type { Backup, Prisma } from '../catalog/generated/client.ts';
 import { BackupTableType } from './backup-table.ts';
 import { builder } from './builder.ts';
+import { loadStanding, VerificationType, verificationOf } from './certificate.ts';
 import { type ConnectionArguments, pageSize, readConnection } from './connection.ts';
 import type { SchemaContext } from './context.ts';
 import { BundleEncryptionType, BundleSignatureType } from './encryption.ts';
@@ -15,19 +16,6 @@ import { loadSigner } from './load-signer.ts';
 import { ManifestType } from './manifest.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
 
-const VerificationType = builder
-  .objectRef<{ at: Date; verdict: Verdict; message: string | null }>('Verification')
-  .implement({
-    description: 'The outcome of the last verification of a backup.',
-    fields: (t) => ({
-      at: t.expose('at', { type: 'DateTime', description: 'When it ended.' }),
-      verdict: t.expose('verdict', { type: VerdictEnum, description: 'What it found.' }),
-      message: t.exposeString('message', {
-        nullable: true,
-        description: 'What is wrong with the backup; null when nothing is.',
-      }),
-    }),
-  });
 
 const BackupContentsType = builder
   .objectRef<{ tables: number; rows: number; files: number; bytes: number }>('BackupContents')
@@ -118,11 +106,24 @@ builder.prismaObjectFields(BackupNode, (t) => ({
   lastVerification: t.field({
     type: VerificationType,
     nullable: true,
-    description: 'The outcome of the last verification; null when there was none.',
-    resolve: ({ lastVerifiedAt, lastVerdict, lastVerifyMessage }) =>
-      lastVerifiedAt === null || lastVerdict === null
-        ? null
-        : { at: lastVerifiedAt, verdict: lastVerdict, message: lastVerifyMessage },
+    description:
+      'The verification whose verdict stands; null when there was none. A shallower look that finds nothing does not lift what a deeper one has found.',
+    resolve: (backup, _args, context) => loadStanding(context, backup),
+  }),
+  certificates: t.field({
+    type: [VerificationType],
+    description: 'What verifications have found, newest first.',
+    args: {
+      first: t.arg.int({
+        required: true,
+        defaultValue: 20,
+        description: 'How many: 1 to 100.',
+        validate: z.int().min(1, 'must be 1 to 100').max(100, 'must be 1 to 100'),
+      }),
+    },
+    complexity: ({ first }) => ({ field: 1, multiplier: first }),
+    select: ({ first }) => ({ certificates: { orderBy: { finishedAt: 'desc' }, take: first } }),
+    resolve: ({ certificates }) => certificates.map(verificationOf),
   }),
   source: t.relation('source', {
     nullable: true,
@@ -160,7 +161,8 @@ const BackupFilterInput = builder.inputType('BackupFilter', {
     createdBefore: t.field({ type: 'DateTime', description: 'Made before this moment.' }),
     pinned: t.boolean({ description: 'Only pinned ones, or only others.' }),
     missing: t.boolean({ description: 'Only those whose bundle is gone, or only others.' }),
-    verdict: t.field({ type: VerdictEnum, description: 'Whose last verification found this.' }),
+    verdict: t.field({ type: VerdictEnum, description: 'Whose standing verification found this.' }),
+    proven: t.boolean({ description: 'Only those that a drill has restored and found whole, or only others.' }),
   }),
 });
 
@@ -182,7 +184,7 @@ export const BackupConnection = builder.connectionObject(
 
 function whereOf(filter: typeof BackupFilterInput.$inferInput | null | undefined): Prisma.BackupWhereInput {
   if (!filter) return {};
-  const { sourceId, trigger, search, createdAfter, createdBefore, pinned, missing, verdict } = filter;
+  const { sourceId, trigger, search, createdAfter, createdBefore, pinned, missing, verdict, proven } = filter;
   return {
     // An id of something else matches nothing.
     ...(sourceId && { sourceId: findId('Source', sourceId) ?? '' }),
@@ -194,6 +196,9 @@ function whereOf(filter: typeof BackupFilterInput.$inferInput | null | undefined
     ...(typeof pinned === 'boolean' && { pinned }),
     ...(typeof missing === 'boolean' && { missing }),
     ...(verdict && { lastVerdict: verdict }),
+    ...(typeof proven === 'boolean' && {
+      certificates: { [proven ? 'some' : 'none']: { level: 'RESTORE', verdict: 'PASSED' } },
+    }),
   };
 }
 

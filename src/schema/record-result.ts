@@ -9,7 +9,7 @@ import type {
 } from '../engine/record-result.ts';
 import { BackupNode } from './backup.ts';
 import { builder } from './builder.ts';
-import { TreeAreaEnum, VerdictEnum } from './enums.ts';
+import { TreeAreaEnum, VerdictEnum, VerifyLevelEnum } from './enums.ts';
 import { loadBackup } from './load-backup.ts';
 
 export const TargetStateEnum = builder.enumType('TargetState', {
@@ -115,7 +115,17 @@ const VerifyProblemType = builder.objectRef<VerifyResult['problems'][number]>('V
 const VerifyResultType = builder.objectRef<VerifyResult>('VerifyResult').implement({
   description: 'What a verification found.',
   fields: (t) => ({
+    level: t.field({
+      type: VerifyLevelEnum,
+      description: 'How deep it looked.',
+      resolve: ({ level }) => level ?? 'CONTENT',
+    }),
     verdict: t.expose('verdict', { type: VerdictEnum, description: 'Sound or not.' }),
+    restoreSeconds: t.float({
+      nullable: true,
+      description: 'Seconds the restore of a drill took; null without one that passed.',
+      resolve: ({ restoreSeconds }) => restoreSeconds ?? null,
+    }),
     message: t.exposeString('message', { description: 'The verdict in a sentence.' }),
     entriesChecked: t.expose('entriesChecked', { type: 'BigInt', description: 'Entries read.' }),
     rowsChecked: t.expose('rowsChecked', { type: 'BigInt', description: 'Rows counted.' }),

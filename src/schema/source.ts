@@ -9,6 +9,7 @@ import { TableNameType } from './database-names.ts';
 import { DatabaseKindEnum } from './enums.ts';
 import { findId } from './global-id.ts';
 import { orderInput, searchRule } from './list-input.ts';
+import { loadProof } from './load-proof.ts';
 import { LockType } from './lock.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
 import { clearedColumnsOf, configTreesOf, excludedTablesOf, treesOf } from './source-columns.ts';
@@ -60,6 +61,21 @@ const EnvFileType = builder.objectRef<{ path: string; restorePath: string | null
   }),
 });
 
+const SourceDrillType = builder
+  .objectRef<{ label: string | null; onOwnServer: boolean }>('SourceDrill')
+  .implement({
+    description: 'Where drills (verifications of level RESTORE) may make databases, without its secrets.',
+    fields: (t) => ({
+      label: t.exposeString('label', {
+        nullable: true,
+        description: 'Host, port and name of the scratch server; null for none. Never a password.',
+      }),
+      onOwnServer: t.exposeBoolean('onOwnServer', {
+        description: 'Whether they may be made on the server of the source itself.',
+      }),
+    }),
+  });
+
 export const SourceNode = builder.prismaNode('Source', {
   id: { field: 'id' },
   nullable: true,
@@ -104,6 +120,24 @@ builder.prismaObjectFields(SourceNode, (t) => ({
     description: 'Its env file; null when it has none.',
     resolve: ({ envFilePath, envRestorePath }) =>
       envFilePath === null ? null : { path: envFilePath, restorePath: envRestorePath },
+  }),
+  drill: t.field({
+    type: SourceDrillType,
+    description: 'Where drills of its backups may make databases.',
+    resolve: ({ drillLabel, drillOnOwnServer }) => ({ label: drillLabel, onOwnServer: drillOnOwnServer }),
+  }),
+  lastProvenAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'When a drill last restored one of its backups and found it whole; null when none of those that are there was.',
+    resolve: async ({ id }, _args, context) => (await loadProof(context, id))?.at ?? null,
+  }),
+  measuredRtoSeconds: t.float({
+    nullable: true,
+    description:
+      'Seconds that restore took: reading and checking the bundle, structure, rows, files, keys, commit and reading all of it back. Null as `lastProvenAt`.',
+    resolve: async ({ id }, _args, context) => (await loadProof(context, id))?.restoreSeconds ?? null,
   }),
   lock: t.field({
     type: LockType,

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { glob } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { describe } from 'vitest';
 import { sqliteApplication } from '../support/engine-application.ts';
@@ -8,7 +8,11 @@ describe('a drill of an SQLite backup', () => {
   drillSuite({
     make: sqliteApplication,
     drill: { url: null, onOwnServer: false },
-    databases: async () =>
-      (await readdir(tmpdir(), { recursive: true })).filter((name) => name.includes('holdfast_drill_')).sort(),
+    async databases() {
+      const found: string[] = [];
+      const pattern = 'holdfast-{engine,drill}-*/data/temporary/*/drill/*.sqlite';
+      for await (const path of glob(pattern, { cwd: tmpdir() })) found.push(path);
+      return found.sort();
+    },
   });
 });

@@ -14,13 +14,15 @@ export type BackupFilter = {
   missing?: boolean | null | undefined;
   /** Only pinned ones, or only others. */
   pinned?: boolean | null | undefined;
+  /** Only those that a drill has restored and found whole, or only others. */
+  proven?: boolean | null | undefined;
   /** With this in the name. */
   search?: string | null | undefined;
   /** Of this source. */
   sourceId?: string | null | undefined;
   /** With one of these triggers. */
   trigger?: Array<Trigger> | null | undefined;
-  /** Whose last verification found this. */
+  /** Whose standing verification found this. */
   verdict?: Verdict | null | undefined;
 };
 
@@ -95,6 +97,8 @@ export type CreateSourceInput = {
   configTrees?: Array<FileTreeInput> | null | undefined;
   /** Its database; null for none. */
   database?: SourceDatabaseInput | null | undefined;
+  /** Where its backups are drilled; of its fields too, what is left out stays. Null for nowhere. */
+  drill?: DrillInput | null | undefined;
   /** The env file; null for none. */
   envFile?: EnvFileInput | null | undefined;
   /** Tables not to back up, all of them. */
@@ -138,6 +142,14 @@ export type DeleteSourceInput = {
 export type DistrustSignerInput = {
   /** The trusted signer. */
   signerId: string;
+};
+
+/** Where drills (verifications of level RESTORE) may make databases of their own, and drop them. */
+export type DrillInput = {
+  /** Whether they may be made on the server of the source itself. Not needed for SQLite, nor for MariaDB, where the user needs the privilege alone. */
+  onOwnServer?: boolean | null | undefined;
+  /** Connection string of a scratch server of the database's kind; null for none. Kept encrypted and never shown again. */
+  url?: string | null | undefined;
 };
 
 /** How to seal a backup: a mode, and exactly what that mode needs. */
@@ -277,6 +289,8 @@ export type PhaseName =
   | 'CATALOG'
   /** Reads the whole bundle and compares its SHA-256. */
   | 'CHECKSUM'
+  /** Drops what a drill has made. */
+  | 'CLEAN_UP'
   /** Empties the tables, within the transaction. */
   | 'CLEAR_TABLES'
   /** Makes database and files new, together. */
@@ -301,6 +315,8 @@ export type PhaseName =
   | 'RECEIVE'
   /** Leaves database and files as they were. */
   | 'ROLL_BACK'
+  /** Makes the scratch database and directory of a drill. */
+  | 'SCRATCH'
   /** Opens one consistent view of the database. */
   | 'SNAPSHOT'
   /** Writes the files beside their targets. */
@@ -620,6 +636,8 @@ export type UpdateSourceInput = {
   configTrees?: Array<FileTreeInput> | null | undefined;
   /** Its database; null for none. */
   database?: SourceDatabaseInput | null | undefined;
+  /** Where its backups are drilled; of its fields too, what is left out stays. Null for nowhere. */
+  drill?: DrillInput | null | undefined;
   /** The env file; null for none. */
   envFile?: EnvFileInput | null | undefined;
   /** Tables not to back up, all of them. */
@@ -641,13 +659,24 @@ export type Verdict =
   /** Nothing wrong was found, but the content could not be looked at: its key is not held. */
   | 'UNPROVEN';
 
-/** Which backup to verify. */
+/** Which backup to verify, and how. */
 export type VerifyBackupInput = {
   /** The backup. */
   backupId: string;
+  /** How deep to look. */
+  level?: VerifyLevel;
   /** What opens the bundle, where its key is not kept here. */
   unlock?: UnlockInput | null | undefined;
 };
+
+/** How deep a verification looks; each level includes those before it. */
+export type VerifyLevel =
+  /** The file against the size and SHA-256 in the catalog. */
+  | 'CHECKSUM'
+  /** Every entry of the bundle: CRC, SHA-256, size, form and number of rows. */
+  | 'CONTENT'
+  /** A drill: restored into a scratch database and a scratch directory, which are removed afterwards, and compared row by row and file by file. */
+  | 'RESTORE';
 
 export type BackupsQueryVariables = Exact<{
   filter?: BackupFilter | null | undefined;
@@ -659,14 +688,14 @@ export type BackupsQueryVariables = Exact<{
 }>;
 
 
-export type BackupsQuery = { backups: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }> } };
+export type BackupsQuery = { backups: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null } | null, source: { id: string, name: string } | null } }> } };
 
 export type BackupQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } | null };
+export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null } | null, source: { id: string, name: string } | null } | null };
 
 export type BackupTableRowsQueryVariables = Exact<{
   id: string;
@@ -679,6 +708,14 @@ export type BackupTableRowsQueryVariables = Exact<{
 
 
 export type BackupTableRowsQuery = { backup: { table: { schema: string | null, name: string, rowCount: string, columns: Array<{ name: string, type: string, nullable: boolean }>, rows: { pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: unknown, sizeBytes: string }> } | null } | null } | null };
+
+export type BackupCertificatesQueryVariables = Exact<{
+  id: string;
+  first?: number;
+}>;
+
+
+export type BackupCertificatesQuery = { backup: { name: string, certificates: Array<{ at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null, tables: Array<{ schema: string | null, name: string, rows: string, digest: string | null }>, record: { id: string } | null }> } | null };
 
 export type BackupDownloadQueryVariables = Exact<{
   id: string;
@@ -746,7 +783,7 @@ export type PinBackupMutation = { pinBackup:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
-    | { __typename: 'PinBackupPayload', backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null } }
+    | { __typename: 'PinBackupPayload', backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null } | null, source: { id: string, name: string } | null } }
    };
 
 export type ImportBackupMutationVariables = Exact<{
@@ -794,9 +831,11 @@ export type RefusalFieldsFragment =
   | RefusalFields_StorageError_Fragment
 ;
 
-export type SourceFieldsFragment = { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> };
+export type SourceFieldsFragment = { id: string, name: string, createdAt: string, updatedAt: string, lastProvenAt: string | null, measuredRtoSeconds: number | null, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }>, drill: { label: string | null, onOwnServer: boolean } };
 
-export type BackupFieldsFragment = { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, verdict: Verdict, message: string | null } | null, source: { id: string, name: string } | null };
+export type VerificationFieldsFragment = { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null };
+
+export type BackupFieldsFragment = { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null } | null, source: { id: string, name: string } | null };
 
 export type RecordStateFragment = { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
 
@@ -805,7 +844,7 @@ export type RecordFieldsFragment = { sizeBytes: string | null, checksum: string 
     | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
     | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
     | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
-    | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+    | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
    | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
 
 type EventFields_PhaseFinished_Fragment = { __typename: 'PhaseFinished', sequence: number, occurredAt: string, phase: { index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }, record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } };
@@ -889,7 +928,7 @@ export type RecordsQuery = { records: { totalCount: number, pageInfo: { startCur
           | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
           | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
           | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
-          | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+          | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
          | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }> } };
 
 export type RecordQueryVariables = Exact<{
@@ -902,7 +941,7 @@ export type RecordQuery = { record: { sizeBytes: string | null, checksum: string
       | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
       | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
       | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
-      | { __typename: 'VerifyResult', verdict: Verdict, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
+      | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
      | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null };
 
 export type CancelRecordMutationVariables = Exact<{
@@ -1013,14 +1052,14 @@ export type SourcesQueryVariables = Exact<{
 }>;
 
 
-export type SourcesQuery = { sources: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }> } };
+export type SourcesQuery = { sources: { totalCount: number, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { id: string, name: string, createdAt: string, updatedAt: string, lastProvenAt: string | null, measuredRtoSeconds: number | null, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }>, drill: { label: string | null, onOwnServer: boolean } } }> } };
 
 export type SourceQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type SourceQuery = { source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } | null };
+export type SourceQuery = { source: { id: string, name: string, createdAt: string, updatedAt: string, lastProvenAt: string | null, measuredRtoSeconds: number | null, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }>, drill: { label: string | null, onOwnServer: boolean } } | null };
 
 export type CreateSourceMutationVariables = Exact<{
   input: CreateSourceInput;
@@ -1028,7 +1067,7 @@ export type CreateSourceMutationVariables = Exact<{
 
 
 export type CreateSourceMutation = { createSource:
-    | { __typename: 'CreateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }
+    | { __typename: 'CreateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, lastProvenAt: string | null, measuredRtoSeconds: number | null, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }>, drill: { label: string | null, onOwnServer: boolean } } }
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
@@ -1045,7 +1084,7 @@ export type UpdateSourceMutation = { updateSource:
     | { __typename: 'LockHeldError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'SourceUnavailableError', code: ErrorCode, message: string, hint: string | null }
-    | { __typename: 'UpdateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }> } }
+    | { __typename: 'UpdateSourcePayload', source: { id: string, name: string, createdAt: string, updatedAt: string, lastProvenAt: string | null, measuredRtoSeconds: number | null, database: { kind: DatabaseKind, label: string } | null, trees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, configTrees: Array<{ name: string, path: string, include: Array<string>, exclude: Array<string> }>, envFile: { path: string, restorePath: string | null } | null, excludedTables: Array<{ schema: string | null, name: string }>, clearedColumns: Array<{ columns: Array<string>, table: { schema: string | null, name: string } }>, drill: { label: string | null, onOwnServer: boolean } } }
    };
 
 export type DeleteSourceMutationVariables = Exact<{
@@ -1140,8 +1179,29 @@ export const SourceFieldsFragmentDoc = new TypedDocumentString(`
     }
     columns
   }
+  drill {
+    label
+    onOwnServer
+  }
+  lastProvenAt
+  measuredRtoSeconds
 }
     `, {"fragmentName":"SourceFields"}) as unknown as TypedDocumentString<SourceFieldsFragment, unknown>;
+export const VerificationFieldsFragmentDoc = new TypedDocumentString(`
+    fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}
+    `, {"fragmentName":"VerificationFields"}) as unknown as TypedDocumentString<VerificationFieldsFragment, unknown>;
 export const BackupFieldsFragmentDoc = new TypedDocumentString(`
     fragment BackupFields on Backup {
   id
@@ -1171,16 +1231,26 @@ export const BackupFieldsFragmentDoc = new TypedDocumentString(`
     bytes
   }
   lastVerification {
-    at
-    verdict
-    message
+    ...VerificationFields
   }
   source {
     id
     name
   }
 }
-    `, {"fragmentName":"BackupFields"}) as unknown as TypedDocumentString<BackupFieldsFragment, unknown>;
+    fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}`, {"fragmentName":"BackupFields"}) as unknown as TypedDocumentString<BackupFieldsFragment, unknown>;
 export const ProgressFieldsFragmentDoc = new TypedDocumentString(`
     fragment ProgressFields on Progress {
   fraction
@@ -1290,7 +1360,9 @@ export const RecordFieldsFragmentDoc = new TypedDocumentString(`
       bytes
     }
     ... on VerifyResult {
+      level
       verdict
+      restoreSeconds
       message
       entriesChecked
       rowsChecked
@@ -1490,7 +1562,20 @@ export const BackupsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment BackupFields on Backup {
+    fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}
+fragment BackupFields on Backup {
   id
   name
   createdAt
@@ -1518,9 +1603,7 @@ export const BackupsDocument = new TypedDocumentString(`
     bytes
   }
   lastVerification {
-    at
-    verdict
-    message
+    ...VerificationFields
   }
   source {
     id
@@ -1596,7 +1679,20 @@ export const BackupDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment BackupFields on Backup {
+    fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}
+fragment BackupFields on Backup {
   id
   name
   createdAt
@@ -1624,9 +1720,7 @@ export const BackupDocument = new TypedDocumentString(`
     bytes
   }
   lastVerification {
-    at
-    verdict
-    message
+    ...VerificationFields
   }
   source {
     id
@@ -1664,6 +1758,37 @@ export const BackupTableRowsDocument = new TypedDocumentString(`
   hasNextPage
   hasPreviousPage
 }`) as unknown as TypedDocumentString<BackupTableRowsQuery, BackupTableRowsQueryVariables>;
+export const BackupCertificatesDocument = new TypedDocumentString(`
+    query BackupCertificates($id: ID!, $first: Int! = 20) {
+  backup(id: $id) {
+    name
+    certificates(first: $first) {
+      ...VerificationFields
+      tables {
+        schema
+        name
+        rows
+        digest
+      }
+      record {
+        id
+      }
+    }
+  }
+}
+    fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}`) as unknown as TypedDocumentString<BackupCertificatesQuery, BackupCertificatesQueryVariables>;
 export const BackupDownloadDocument = new TypedDocumentString(`
     query BackupDownload($id: ID!) {
   backup(id: $id) {
@@ -1914,6 +2039,19 @@ export const PinBackupDocument = new TypedDocumentString(`
     field
   }
 }
+fragment VerificationFields on Verification {
+  at
+  startedAt
+  durationSeconds
+  level
+  verdict
+  message
+  restoreSeconds
+  entries
+  rows
+  bytes
+  files
+}
 fragment BackupFields on Backup {
   id
   name
@@ -1942,9 +2080,7 @@ fragment BackupFields on Backup {
     bytes
   }
   lastVerification {
-    at
-    verdict
-    message
+    ...VerificationFields
   }
   source {
     id
@@ -2205,7 +2341,9 @@ fragment RecordFields on Record {
       bytes
     }
     ... on VerifyResult {
+      level
       verdict
+      restoreSeconds
       message
       entriesChecked
       rowsChecked
@@ -2344,7 +2482,9 @@ fragment RecordFields on Record {
       bytes
     }
     ... on VerifyResult {
+      level
       verdict
+      restoreSeconds
       message
       entriesChecked
       rowsChecked
@@ -2900,6 +3040,12 @@ export const SourcesDocument = new TypedDocumentString(`
     }
     columns
   }
+  drill {
+    label
+    onOwnServer
+  }
+  lastProvenAt
+  measuredRtoSeconds
 }
 fragment PageFields on PageInfo {
   startCursor
@@ -2949,6 +3095,12 @@ export const SourceDocument = new TypedDocumentString(`
     }
     columns
   }
+  drill {
+    label
+    onOwnServer
+  }
+  lastProvenAt
+  measuredRtoSeconds
 }`) as unknown as TypedDocumentString<SourceQuery, SourceQueryVariables>;
 export const CreateSourceDocument = new TypedDocumentString(`
     mutation CreateSource($input: CreateSourceInput!) {
@@ -3007,6 +3159,12 @@ fragment SourceFields on Source {
     }
     columns
   }
+  drill {
+    label
+    onOwnServer
+  }
+  lastProvenAt
+  measuredRtoSeconds
 }`) as unknown as TypedDocumentString<CreateSourceMutation, CreateSourceMutationVariables>;
 export const UpdateSourceDocument = new TypedDocumentString(`
     mutation UpdateSource($input: UpdateSourceInput!) {
@@ -3065,6 +3223,12 @@ fragment SourceFields on Source {
     }
     columns
   }
+  drill {
+    label
+    onOwnServer
+  }
+  lastProvenAt
+  measuredRtoSeconds
 }`) as unknown as TypedDocumentString<UpdateSourceMutation, UpdateSourceMutationVariables>;
 export const DeleteSourceDocument = new TypedDocumentString(`
     mutation DeleteSource($input: DeleteSourceInput!) {
