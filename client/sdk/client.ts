@@ -116,10 +116,16 @@ export function createClient(options: ClientOptions) {
      */
     backupTableRows: async ({ signal, ...variables }: ListOptions<documents.BackupTableRowsQueryVariables>) =>
       (await run(documents.BackupTableRowsDocument, variables, { signal })).backup?.table ?? null,
+    /** What verifications of a backup have found, newest first; null when there is no such backup. */
+    backupCertificates: async ({
+      signal,
+      ...variables
+    }: ListOptions<documents.BackupCertificatesQueryVariables>) =>
+      (await run(documents.BackupCertificatesDocument, variables, { signal })).backup?.certificates ?? null,
     /** Starts a backup and returns its record at once; follow it with `followRecord`. */
     createBackup: async (input: Input<documents.CreateBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.CreateBackupDocument, { input }, request)).createBackup,
-    /** Starts to read a backup and compare all of it with its manifest. */
+    /** Starts to verify a backup, as deep as `level` says: CONTENT unless given, RESTORE for a drill. */
     verifyBackup: async (input: Input<documents.VerifyBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.VerifyBackupDocument, { input }, request)).verifyBackup,
     /** Deletes the backups that no rule keeps, and says why each goes or stays. */

@@ -12,6 +12,13 @@ describe('a drill of a MariaDB backup', () => {
   }
   drillSuite({
     make: (directory) => mariadbApplication(directory, serverUrl),
+    trigger: [
+      {
+        object: 'TRIGGER forged',
+        sql: "CREATE TRIGGER forged BEFORE INSERT ON author FOR EACH ROW SET NEW.name = 'forged'",
+        compound: true,
+      },
+    ],
     drill: { url: `${serverUrl}/mysql`, onOwnServer: false },
     databases: async () => {
       const connection = await connected(serverUrl);

@@ -7,6 +7,13 @@ import { drillSuite } from './drill-suite.ts';
 describe('a drill of an SQLite backup', () => {
   drillSuite({
     make: sqliteApplication,
+    trigger: [
+      {
+        object: 'TRIGGER forged',
+        sql: "CREATE TRIGGER forged AFTER INSERT ON author BEGIN UPDATE author SET name = 'forged'; END",
+        compound: true,
+      },
+    ],
     drill: { url: null, onOwnServer: false },
     async databases() {
       const found: string[] = [];

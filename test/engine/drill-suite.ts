@@ -2,15 +2,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BundledStatement } from '../../src/bundle/bundle.ts';
 import type { DrillSettings, RecordRow } from '../../src/catalog/catalog.ts';
+import { HoldfastError } from '../../src/errors.ts';
 import { EVERYTHING, TestEngine } from '../support/engine.ts';
 import type { Application } from '../support/engine-application.ts';
 import { runKilled } from '../support/engine-kill.ts';
 import { FaultyEngine } from '../support/faulty-engine.ts';
+import { type Forgery, forgeBackup } from '../support/forged-backup.ts';
 
 /** How the suite reaches one kind of database. */
 export interface DrillTarget {
+  /** Makes a trigger that changes rows of `author` as they are loaded. */
+  readonly trigger: readonly BundledStatement[];
   make(directory: string): Promise<Application>;
   readonly drill: DrillSettings;
   /** Names of the databases on the server. */
@@ -18,7 +23,7 @@ export interface DrillTarget {
 }
 
 /** Runs the suite. */
-export function drillSuite({ make, drill, databases }: DrillTarget): void {
+export function drillSuite({ make, drill, databases, trigger }: DrillTarget): void {
   let home: string;
   let application: Application;
   let faulty: FaultyEngine;
@@ -110,7 +115,6 @@ export function drillSuite({ make, drill, databases }: DrillTarget): void {
   test('a full disk in its middle fails the record without a verdict on the backup, and leaves nothing', async () => {
     const before = await databases();
     const known = (await certificates()).length;
-    const { HoldfastError } = await import('../../src/errors.ts');
     faulty.once('after load of author', () => {
       throw new HoldfastError('STORAGE_FULL', 'No room.');
     });
@@ -137,6 +141,72 @@ export function drillSuite({ make, drill, databases }: DrillTarget): void {
     expect((await holdfast.backUp(sourceId)).status).toBe('SUCCEEDED');
     held.release();
     expect((await holdfast.finished(record)).status).toBe('SUCCEEDED');
+  });
+
+  describe('a bundle that is whole and yet does not come back as it says', () => {
+    test.each<[string, Forgery, RegExp]>([
+      [
+        'a trigger of its structure changes the rows',
+        { schema: (schema) => ({ ...schema, before: [...schema.before, ...trigger] }) },
+        /author: what the database holds after loading is not what the bundle holds/,
+      ],
+      [
+        'a foreign key is not in its structure',
+        {
+          schema: ({ before, after, notCarried }) => ({
+            before: before.map((statement) => ({
+              ...statement,
+              sql: statement.sql.replace(/,?\s*CONSTRAINT \S+ FOREIGN KEY [^\n]*| REFERENCES author \(id\)/, ''),
+            })),
+            after: after.filter(({ sql }) => !sql.includes('FOREIGN KEY')),
+            notCarried,
+          }),
+        },
+        /book lacks the foreign key/,
+      ],
+      [
+        'a sequence of its manifest is nowhere',
+        {
+          database: (database) => ({
+            ...database,
+            sequences: [
+              { schema: database.tables[0]?.schema ?? null, name: 'nowhere', lastValue: '7', isCalled: true },
+            ],
+          }),
+        },
+        /nowhere/,
+      ],
+    ])('fails, since %s', async (_what, forgery, told) => {
+      const before = await databases();
+      const forged = await holdfast.backUp(sourceId);
+      await forgeBackup(holdfast, forged.backupId, forgery);
+      const { engine, actor, opened } = holdfast;
+      const where = { id: forged.backupId };
+      const content = await holdfast.finished(
+        await engine.verifyBackup(actor, { backupId: forged.backupId, level: 'CONTENT' }),
+      );
+      expect(content.status).toBe('SUCCEEDED');
+      const record = await holdfast.finished(
+        await engine.verifyBackup(actor, { backupId: forged.backupId, level: 'RESTORE' }),
+      );
+      expect(record).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'INVALID_CHECKSUM', message: expect.stringMatching(told) },
+        result: {
+          verdict: 'FAILED',
+          restoreSeconds: null,
+          problems: expect.arrayContaining([{ entry: null, message: expect.stringMatching(told) }]),
+        },
+      });
+      expect(await opened.prisma.backup.findUniqueOrThrow({ where })).toMatchObject({ lastVerdict: 'FAILED' });
+      // A look at the surface does not lift what the drill has found.
+      await holdfast.finished(
+        await engine.verifyBackup(actor, { backupId: forged.backupId, level: 'CHECKSUM' }),
+      );
+      expect(await opened.prisma.backup.findUniqueOrThrow({ where })).toMatchObject({ lastVerdict: 'FAILED' });
+      expect(await databases()).toEqual(before);
+      expect(await holdfast.leftovers()).toEqual([]);
+    });
   });
 
   test.each(['after scratch', 'after load of author', 'after commit', 'before drop'])(
