@@ -78,11 +78,13 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
         const stands = verdict !== 'FAILED' && deeper?.verdict === 'FAILED';
         const { count } = await tx.backup.updateMany({
           where: { id: backupId },
-          data: stands ? {} : {
-            lastVerifiedAt: finishedAt,
-            lastVerdict: verdict,
-            lastVerifyMessage: verdict === 'PASSED' ? null : message,
-          },
+          data: stands
+            ? {}
+            : {
+                lastVerifiedAt: finishedAt,
+                lastVerdict: verdict,
+                lastVerifyMessage: verdict === 'PASSED' ? null : message,
+              },
         });
         if (count === 0)
           throw new HoldfastError('NOT_FOUND', 'The backup was deleted while it was verified.');

@@ -141,7 +141,9 @@ function withoutEvents(record: RunningRecord, script: SchemaScript): SchemaScrip
   const isEvent = ({ object }: { readonly object: string }): boolean => object.startsWith('EVENT ');
   const events = [...script.before, ...script.after].filter(isEvent);
   if (events.length === 0) return script;
-  record.warn(`Not made in the drill, since they would run: ${events.map(({ object }) => object).join(', ')}.`);
+  record.warn(
+    `Not made in the drill, since they would run: ${events.map(({ object }) => object).join(', ')}.`,
+  );
   return {
     before: script.before.filter((statement) => !isEvent(statement)),
     after: script.after.filter((statement) => !isEvent(statement)),

@@ -45,7 +45,9 @@ export async function compareScratch(
   const snapshot = await scratch.openSnapshot(signal);
   try {
     const live = new Map(snapshot.description.tables.map((table) => [tableKey(table), table]));
-    const written = { readRows: (target: TableToRestore) => snapshot.readRows(liveTable(live, target), signal) };
+    const written = {
+      readRows: (target: TableToRestore) => snapshot.readRows(liveTable(live, target), signal),
+    };
     let proven: readonly ProvenTable[] = [];
     try {
       proven = await proveTables(reader, written, tables, loaded.digests, meter, signal);
@@ -64,14 +66,17 @@ export async function compareScratch(
 
 /** What is wrong with the content; any other error ends the drill without a verdict. */
 function differenceIn(error: unknown): string {
-  const tells = error instanceof HoldfastError && ['INVALID_CHECKSUM', 'SCHEMA_MISMATCH'].includes(error.code);
+  const tells =
+    error instanceof HoldfastError && ['INVALID_CHECKSUM', 'SCHEMA_MISMATCH'].includes(error.code);
   if (!tells) throw error;
   return error.message;
 }
 
 function liveTable(live: ReadonlyMap<string, Table>, target: TableToRestore): Table {
   const table = live.get(tableKey(target));
-  const columns = target.columns.flatMap((name) => table?.columns.find((column) => column.name === name) ?? []);
+  const columns = target.columns.flatMap(
+    (name) => table?.columns.find((column) => column.name === name) ?? [],
+  );
   if (table === undefined || columns.length < target.columns.length) {
     throw new HoldfastError('SCHEMA_MISMATCH', `${tableLabel(target)} is not there as it is in the bundle.`);
   }
@@ -101,7 +106,8 @@ function countersOf(bundled: readonly SequenceState[], live: readonly SequenceSt
   return bundled.flatMap((state) => {
     const now = found.get(tableKey(state));
     if (now?.lastValue === state.lastValue && now.isCalled === state.isCalled) return [];
-    const told = now === undefined ? 'is missing' : `stands at ${now.lastValue} instead of ${state.lastValue}`;
+    const told =
+      now === undefined ? 'is missing' : `stands at ${now.lastValue} instead of ${state.lastValue}`;
     return [`The sequence or counter ${tableLabel(state)} ${told}.`];
   });
 }
@@ -120,5 +126,7 @@ async function compareStructure(
   if (differing.length === 0) return;
   const named = differing.slice(0, NAMED).map(({ object, change }) => `${object} ${change}`);
   const more = differing.length > NAMED ? ` and ${differing.length - NAMED} more` : '';
-  record.warn(`In the scratch database the structure is not wholly the bundle's: ${named.join(', ')}${more}.`);
+  record.warn(
+    `In the scratch database the structure is not wholly the bundle's: ${named.join(', ')}${more}.`,
+  );
 }

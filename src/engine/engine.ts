@@ -40,7 +40,9 @@ export interface Actor {
 }
 
 /** What changes of a source; what is left out stays, of the settings of drills too. */
-export type SourceChange = Partial<Omit<SourceDefinition, 'drill'>> & { readonly drill?: Partial<DrillSettings> };
+export type SourceChange = Partial<Omit<SourceDefinition, 'drill'>> & {
+  readonly drill?: Partial<DrillSettings>;
+};
 
 /** Which parts of a source or bundle an operation covers. */
 export interface Selection {

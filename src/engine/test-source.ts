@@ -2,8 +2,8 @@
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { LeftOut, SkippedEntry } from '../source/source.ts';
-import type { Actor, SourceReport } from './engine.ts';
 import { groundOf } from './drill-ground.ts';
+import type { Actor, SourceReport } from './engine.ts';
 import { requireSource } from './find-source.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';

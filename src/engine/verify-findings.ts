@@ -63,7 +63,9 @@ export class Findings {
   }
 
   noteDrill({ tables, differences, restoreSeconds }: DrillReport): void {
-    const digests = new Map(tables.map(({ schema, name, digest }) => [JSON.stringify([schema, name]), digest]));
+    const digests = new Map(
+      tables.map(({ schema, name, digest }) => [JSON.stringify([schema, name]), digest]),
+    );
     this.tables = this.tables.map((table) => ({
       ...table,
       digest: digests.get(JSON.stringify([table.schema, table.name])) ?? null,

@@ -162,7 +162,9 @@ const BackupFilterInput = builder.inputType('BackupFilter', {
     pinned: t.boolean({ description: 'Only pinned ones, or only others.' }),
     missing: t.boolean({ description: 'Only those whose bundle is gone, or only others.' }),
     verdict: t.field({ type: VerdictEnum, description: 'Whose standing verification found this.' }),
-    proven: t.boolean({ description: 'Only those that a drill has restored and found whole, or only others.' }),
+    proven: t.boolean({
+      description: 'Only those that a drill has restored and found whole, or only others.',
+    }),
   }),
 });
 

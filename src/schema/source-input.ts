@@ -111,7 +111,8 @@ const EnvFileInput = builder.inputType('EnvFileInput', {
 });
 
 const DrillInput = builder.inputType('DrillInput', {
-  description: 'Where drills (verifications of level RESTORE) may make databases of their own, and drop them.',
+  description:
+    'Where drills (verifications of level RESTORE) may make databases of their own, and drop them.',
   fields: (t) => ({
     url: t.string({
       description:
@@ -139,7 +140,8 @@ export function sourcePartFields(t: PothosSchemaTypes.InputFieldBuilder<Types, '
     envFile: t.field({ type: EnvFileInput, description: 'The env file; null for none.' }),
     drill: t.field({
       type: DrillInput,
-      description: 'Where its backups are drilled; of its fields too, what is left out stays. Null for nowhere.',
+      description:
+        'Where its backups are drilled; of its fields too, what is left out stays. Null for nowhere.',
     }),
   };
 }

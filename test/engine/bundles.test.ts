@@ -64,7 +64,9 @@ describe('a stored bundle that was damaged', () => {
     const { engine, actor } = faulty.holdfast;
     const { backupId, path } = await makeBackup();
     await damage(path);
-    const verified = await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }));
+    const verified = await faulty.holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+    );
     expect(verified).toMatchObject({
       status: 'FAILED',
       error: { code: 'INVALID_CHECKSUM', phase: 'CHECKSUM' },
@@ -103,7 +105,9 @@ describe('a stored bundle that was damaged', () => {
     const { engine, actor } = faulty.holdfast;
     const good = forgedFile('files/app/b', 'b');
     const backupId = await replaced(forgeBundle([damagedFile('a'), good, damagedFile('c')]));
-    const verified = await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }));
+    const verified = await faulty.holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+    );
     const told = ['a', 'c'].map((name) => ({
       entry: `files/app/${name}`,
       message: expect.stringContaining(`files/app/${name} does not match its SHA-256`),
@@ -135,7 +139,9 @@ describe('a stored bundle that was damaged', () => {
     const { engine, actor } = faulty.holdfast;
     const names = Array.from({ length: 150 }, (_, n) => String(1000 + n));
     const backupId = await replaced(forgeBundle(names.map(damagedFile)));
-    const { result } = await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }));
+    const { result } = await faulty.holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+    );
     expect((result as { problems: unknown[] }).problems).toHaveLength(100);
     expect(await backupRow(backupId)).toMatchObject({ lastVerdict: 'FAILED' });
     await engine.deleteBackup(actor, backupId);
@@ -148,7 +154,9 @@ describe('a stored bundle that was damaged', () => {
       where: { id: backupId },
       data: { checksum: '0'.repeat(64) },
     });
-    const verified = await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }));
+    const verified = await faulty.holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+    );
     expect(verified).toMatchObject({
       status: 'FAILED',
       error: { code: 'INVALID_CHECKSUM', phase: 'CHECKSUM' },
@@ -174,9 +182,10 @@ describe('a stored bundle that was damaged', () => {
     }
     expect(await backupRow(backupId)).toMatchObject({ missing: true, lastVerdict: null });
     await writeFile(path, content);
-    expect((await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }))).status).toBe(
-      'SUCCEEDED',
-    );
+    expect(
+      (await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT' })))
+        .status,
+    ).toBe('SUCCEEDED');
     expect(await backupRow(backupId)).toMatchObject({ missing: false, lastVerdict: 'PASSED' });
     await engine.deleteBackup(actor, backupId);
   });
@@ -309,7 +318,10 @@ describe('a good upload', () => {
     expect(imported).toMatchObject({ status: 'SUCCEEDED', result: { tables: 2 } });
     expect(await readdir(parts.directories.uploads)).not.toContain(uploadId);
     const id = imported.backupId ?? '';
-    expect((await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId: id, level: 'CONTENT' }))).status).toBe('SUCCEEDED');
+    expect(
+      (await faulty.holdfast.finished(await engine.verifyBackup(actor, { backupId: id, level: 'CONTENT' })))
+        .status,
+    ).toBe('SUCCEEDED');
     await application.wreck();
     expect((await faulty.restore(restoreOf(id, noSnapshot))).status).toBe('SUCCEEDED');
     expect(await application.content()).toEqual(bundled);
@@ -374,7 +386,10 @@ describe('what does not exist', () => {
           never,
         ),
     ],
-    ['verifyBackup', () => faulty.holdfast.engine.verifyBackup(faulty.holdfast.actor, { backupId: id, level: 'CONTENT' })],
+    [
+      'verifyBackup',
+      () => faulty.holdfast.engine.verifyBackup(faulty.holdfast.actor, { backupId: id, level: 'CONTENT' }),
+    ],
     ['deleteBackup', () => faulty.holdfast.engine.deleteBackup(faulty.holdfast.actor, id)],
     ['pinBackup', () => faulty.holdfast.engine.pinBackup(faulty.holdfast.actor, id, true)],
     ['importBackup', () => faulty.holdfast.engine.importBackup(faulty.holdfast.actor, id, null)],

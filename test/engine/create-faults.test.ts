@@ -170,7 +170,10 @@ describe('a file that changes while it is backed up', () => {
       expect.stringMatching(/uploads\/growing\.txt changed while it was read: .*100.*150/),
     ]);
     const verified = await faulty.holdfast.finished(
-      await faulty.holdfast.engine.verifyBackup(faulty.holdfast.actor, { backupId: record.backupId ?? '', level: 'CONTENT' }),
+      await faulty.holdfast.engine.verifyBackup(faulty.holdfast.actor, {
+        backupId: record.backupId ?? '',
+        level: 'CONTENT',
+      }),
     );
     expect(verified.status).toBe('SUCCEEDED');
   });

@@ -208,7 +208,9 @@ test.each(['DEFLATE_1', 'DEFLATE_6', 'STORE', 'ZSTD'] satisfies Compression[])(
     if (compression === 'STORE') expect(Number(sizeBytes)).toBeGreaterThan(small);
     else expect(Number(sizeBytes)).toBeLessThan(small);
 
-    const verified = await holdfast.finished(await holdfast.engine.verifyBackup(holdfast.actor, { backupId, level: 'CONTENT' }));
+    const verified = await holdfast.finished(
+      await holdfast.engine.verifyBackup(holdfast.actor, { backupId, level: 'CONTENT' }),
+    );
     expect(verified.result).toMatchObject({ verdict: 'PASSED' });
     await database.execute('DELETE FROM item WHERE id % 3 = 0', "UPDATE item SET name = 'other'");
     const restored = await holdfast.restore(restoreOf(backupId, noSnapshot));

@@ -6,17 +6,10 @@ import { drillSuite } from './drill-suite.ts';
 describe('a drill of a PostgreSQL backup', () => {
   drillSuite({
     make: (directory) => postgresApplication(directory, inject('postgresUrl')),
-    trigger: [
-      {
-        object: 'FUNCTION public.forge()',
-        sql: "CREATE FUNCTION public.forge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := ''forged''; RETURN NEW; END'",
-        compound: true,
-      },
-      {
-        object: 'TRIGGER forged ON public.author',
-        sql: 'CREATE TRIGGER forged BEFORE INSERT ON public.author FOR EACH ROW EXECUTE FUNCTION public.forge()',
-      },
-    ],
+    spoil: {
+      column: (sql) => sql.replace(/(\bname"?) text/, '$1 character(10)'),
+      told: /author: what the database holds after loading is not what the bundle holds/,
+    },
     drill: { url: inject('postgresUrl'), onOwnServer: false },
     databases: async () => {
       const client = new pg.Client({ connectionString: inject('postgresUrl') });

@@ -7,13 +7,10 @@ import { drillSuite } from './drill-suite.ts';
 describe('a drill of an SQLite backup', () => {
   drillSuite({
     make: sqliteApplication,
-    trigger: [
-      {
-        object: 'TRIGGER forged',
-        sql: "CREATE TRIGGER forged AFTER INSERT ON author BEGIN UPDATE author SET name = 'forged'; END",
-        compound: true,
-      },
-    ],
+    spoil: {
+      column: (sql) => sql.replace('name TEXT NOT NULL', "name TEXT NOT NULL CHECK (name <> 'Grace')"),
+      told: /does not restore: .*author/,
+    },
     drill: { url: null, onOwnServer: false },
     async databases() {
       const found: string[] = [];

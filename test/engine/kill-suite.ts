@@ -114,7 +114,10 @@ export function killSuite(
             return;
           }
           const verified = await holdfast.finished(
-            await holdfast.engine.verifyBackup(holdfast.actor, { backupId: record.backupId ?? '', level: 'CONTENT' }),
+            await holdfast.engine.verifyBackup(holdfast.actor, {
+              backupId: record.backupId ?? '',
+              level: 'CONTENT',
+            }),
           );
           expect(verified.result).toMatchObject({ verdict: 'PASSED' });
         });
