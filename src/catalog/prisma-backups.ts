@@ -75,17 +75,16 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
           where: { backupId, level: { in: LEVELS.slice(LEVELS.indexOf(level) + 1) } },
           orderBy: { finishedAt: 'desc' },
         });
+        const where = { id: backupId };
+        const data = {
+          lastVerifiedAt: finishedAt,
+          lastVerdict: verdict,
+          lastVerifyMessage: verdict === 'PASSED' ? null : message,
+        };
         const stands = verdict !== 'FAILED' && deeper?.verdict === 'FAILED';
-        const { count } = await tx.backup.updateMany({
-          where: { id: backupId },
-          data: stands
-            ? {}
-            : {
-                lastVerifiedAt: finishedAt,
-                lastVerdict: verdict,
-                lastVerifyMessage: verdict === 'PASSED' ? null : message,
-              },
-        });
+        const count = stands
+          ? await tx.backup.count({ where })
+          : (await tx.backup.updateMany({ where, data })).count;
         if (count === 0)
           throw new HoldfastError('NOT_FOUND', 'The backup was deleted while it was verified.');
         return await tx.certificate.create({

@@ -15,7 +15,7 @@ import type { ProgressMeter } from './progress-meter.ts';
 import { type ProvenTable, proveTables } from './prove-tables.ts';
 import type { RestoredTable } from './restored-table.ts';
 import type { RunningRecord } from './running-record.ts';
-import { schemaDifferences } from './schema-differences.ts';
+import { compareScripts } from "./schema-differences.ts";
 import { tableKey, tableLabel } from './table-order.ts';
 
 /** A drill that was committed. */
@@ -120,7 +120,7 @@ async function compareStructure(
 ): Promise<void> {
   const script = await reader.readSchema(record.signal);
   if (script === null) return;
-  const differing = schemaDifferences(script, await snapshot.readSchema(record.signal)).filter(
+  const differing = compareScripts(script, await snapshot.readSchema(record.signal)).differences.filter(
     ({ object }) => !object.startsWith('EVENT '),
   );
   if (differing.length === 0) return;

@@ -16,6 +16,7 @@ const ERRORS = 'src/errors.ts';
 
 /** What every kind of database knows of the tools that change its structure. */
 const MIGRATION_HISTORIES = 'src/source/database/migration-histories.ts';
+const SCRATCH_NAME = 'src/source/database/scratch-name.ts';
 
 /** What the engine knows of the other rooms. */
 const CONTRACTS: readonly Place[] = [
@@ -49,14 +50,18 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/source/source.ts', may: [] },
   { place: 'src/source/database/row-text/', may: [ERRORS] },
   { place: MIGRATION_HISTORIES, may: [] },
+  { place: SCRATCH_NAME, may: [ERRORS] },
   {
     place: 'src/source/database/postgres/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES],
+    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
   },
-  { place: 'src/source/database/sqlite/', may: [ERRORS, 'src/source/source.ts', MIGRATION_HISTORIES] },
+  {
+    place: 'src/source/database/sqlite/',
+    may: [ERRORS, 'src/source/source.ts', MIGRATION_HISTORIES, SCRATCH_NAME],
+  },
   {
     place: 'src/source/database/mariadb/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES],
+    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
   },
   { place: 'src/source/files/', may: [ERRORS, 'src/source/source.ts'] },
   { place: 'src/storage/', may: [ERRORS] },

@@ -209,9 +209,10 @@ export function drillSuite({ make, drill, databases, spoil }: DrillTarget): void
         lastVerdict: 'FAILED',
       });
       // A look at the surface does not lift what the drill has found.
-      await holdfast.finished(
+      const surface = await holdfast.finished(
         await engine.verifyBackup(actor, { backupId: forged.backupId, level: 'CHECKSUM' }),
       );
+      expect(surface.status).toBe('SUCCEEDED');
       expect(await opened.prisma.backup.findUniqueOrThrow({ where })).toMatchObject({
         lastVerdict: 'FAILED',
       });

@@ -65,6 +65,7 @@ describe('createSource', () => {
         trees: [{ name: 'uploads', path: '/srv/uploads', include: [], exclude: ['*.tmp'] }],
         configTrees: [],
         envFile: { path: '/srv/.env', restorePath: null },
+        drill: { url: null, onOwnServer: false },
       },
     ]);
   });
@@ -314,6 +315,9 @@ test('verifyBackup, pinBackup and deleteBackup act on the backup', async () => {
   ).toMatchObject({
     record: { kind: 'VERIFY', backup: { name } },
   });
+  expect(lastCall('verifyBackup')?.[1]).toEqual({ backupId: id, level: 'CONTENT' });
+  await mutate('verifyBackup', { backupId: globalId, level: 'RESTORE' }, 'record { id }');
+  expect(lastCall('verifyBackup')?.[1]).toEqual({ backupId: id, level: 'RESTORE' });
   expect(await mutate('pinBackup', { backupId: globalId }, 'backup { pinned }')).toMatchObject({
     backup: { pinned: true },
   });
