@@ -188,7 +188,11 @@ async function cleanUp(
 
 /** Removes what a drill left whose process died. What cannot be removed is told by a warning of the record. */
 export async function sweepDrill(parts: EngineParts, record: RunningRecord): Promise<void> {
-  await cleanUp(parts, record, await leftGround(parts, record));
+  const ground = await leftGround(parts, record).catch((error: unknown): undefined => {
+    parts.log.warn({ err: error, recordId: record.row.id }, 'the ground of a dead drill was not found');
+    record.warn(`The scratch database ${scratchName(record.row.id)} may be left on the server of the drill.`);
+  });
+  await cleanUp(parts, record, ground);
 }
 
 /** Where the dead drill made its database; undefined when it had not come so far, or needs no server. */

@@ -15,7 +15,7 @@ import type { ProgressMeter } from './progress-meter.ts';
 import { type ProvenTable, proveTables } from './prove-tables.ts';
 import type { RestoredTable } from './restored-table.ts';
 import type { RunningRecord } from './running-record.ts';
-import { compareScripts } from "./schema-differences.ts";
+import { compareScripts } from './schema-differences.ts';
 import { tableKey, tableLabel } from './table-order.ts';
 
 /** A drill that was committed. */

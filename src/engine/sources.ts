@@ -41,7 +41,6 @@ export async function updateSource(
   const { name } = before;
   const drill = { url: null, onOwnServer: false, ...before.drill, ...change.drill };
   const definition: SourceDefinition = { ...before, ...change, drill };
-  await refuseWhileDrilled(parts, id, before, definition);
   // A restore that dies finds its files and its database again through the source it began with.
   const restoring = await restoreOf(parts, id);
   if (restoring === undefined) {
@@ -50,11 +49,13 @@ export async function updateSource(
       // The check takes its time, and a restore may have begun meanwhile.
       const begun = await restoreOf(parts, id);
       if (begun !== undefined) throw busyWith(begun, name, 'change');
+      await refuseWhileDrilled(parts, id, before, definition);
       return await parts.catalog.sources.update(workspaceId, id, definition);
     });
   }
   if (!(await isLeftOpen(parts, runner, restoring))) throw busyWith(restoring, name, 'change');
   if (!onlyReachesElsewhere(before, definition)) throw waitsForItsDatabase(restoring, name);
+  await refuseWhileDrilled(parts, id, before, definition);
   await checkDatabase(parts, definition.database);
   await refuseOverlapsOfDatabase(parts, definition);
   const updated = await parts.catalog.sources.update(workspaceId, id, definition);

@@ -1,6 +1,7 @@
 /** verifyBackup: looks at a stored bundle, as deep as it is asked to, and certifies what it found. */
 import type { RecordRow, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
+import { admit } from './admission.ts';
 import { checkChecksum, inspectContent } from './check-bundle.ts';
 import { drillBackup } from './drill-backup.ts';
 import { requireGround } from './drill-ground.ts';
@@ -32,15 +33,18 @@ export async function verifyBackup(
     if (backup !== undefined)
       requireGround(await sourceOf(parts, workspaceId, bundle.sourceId), backup.manifest);
   }
-  const record = await parts.catalog.records.create({
-    workspaceId,
-    kind: 'VERIFY',
-    trigger: 'MANUAL',
-    sourceId: bundle.sourceId,
-    backupId,
-    requestedBy: actor.name,
-    request: toRequest<VerifyRequest>({ ...keptSecrets(parts, { unlock }), backupId, level }),
-  });
+  // A source does not change its servers between this and the end of a drill.
+  const record = await admit(() =>
+    parts.catalog.records.create({
+      workspaceId,
+      kind: 'VERIFY',
+      trigger: 'MANUAL',
+      sourceId: bundle.sourceId,
+      backupId,
+      requestedBy: actor.name,
+      request: toRequest<VerifyRequest>({ ...keptSecrets(parts, { unlock }), backupId, level }),
+    }),
+  );
   runner.submit(record, undefined, { unlock });
   return record;
 }

@@ -16,7 +16,6 @@ import { loadSigner } from './load-signer.ts';
 import { ManifestType } from './manifest.ts';
 import { RecordConnection, RecordNode, readRecords, recordListArguments } from './record.ts';
 
-
 const BackupContentsType = builder
   .objectRef<{ tables: number; rows: number; files: number; bytes: number }>('BackupContents')
   .implement({

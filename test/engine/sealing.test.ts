@@ -169,7 +169,9 @@ describe('a backup with a passphrase', () => {
     const plan = await engine.restorePlan(actor, { ...restoreOf(backupId), unlock }, never);
     expect(plan).toMatchObject({ signer: { state: 'OWN' }, refusals: [] });
     expect(await readPage(backupId, unlock)).toHaveLength(1);
-    const verified = await holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'CONTENT', unlock }));
+    const verified = await holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT', unlock }),
+    );
     expect(verified).toMatchObject({ status: 'SUCCEEDED', result: { rowsChecked: 7 } });
     expect((await restore(backupId, { unlock, planHash: plan.hash })).status).toBe('SUCCEEDED');
   });
@@ -224,7 +226,11 @@ describe('a backup for recipients', () => {
       expect(await restore(backupId, { unlock })).toMatchObject({ error: { code: 'DECRYPTION_FAILED' } });
     }
     await expect(
-      engine.verifyBackup(actor, { backupId, level: 'CONTENT', unlock: { identities: [recipients[0] ?? ''] } }),
+      engine.verifyBackup(actor, {
+        backupId,
+        level: 'CONTENT',
+        unlock: { identities: [recipients[0] ?? ''] },
+      }),
     ).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'unlock.identities' });
     expect(logged.join('\n')).not.toContain(second);
   });
