@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NO_PROGRESS, type PhaseName, type PhaseState, type RecordKind } from '../../src/catalog/catalog.ts';
+import { NO_PROGRESS, type PhaseName, type PhaseState } from '../../src/catalog/catalog.ts';
 import { ProgressMeter } from '../../src/engine/progress-meter.ts';
-import { recordProgress } from '../../src/engine/record-progress.ts';
+import { type RecordShape, recordProgress } from '../../src/engine/record-progress.ts';
 
-const PHASES: Readonly<Record<RecordKind, readonly PhaseName[]>> = {
+const PHASES: Readonly<Record<RecordShape, readonly PhaseName[]>> = {
   CREATE: ['SNAPSHOT', 'TABLES', 'FILES', 'STORE', 'CATALOG'],
   RESTORE: [
     'CHECKSUM',
@@ -19,6 +19,19 @@ const PHASES: Readonly<Record<RecordKind, readonly PhaseName[]>> = {
     'COMMIT',
   ],
   VERIFY: ['CHECKSUM', 'CONTENT'],
+  VERIFY_CHECKSUM: ['CHECKSUM'],
+  VERIFY_RESTORE: [
+    'CHECKSUM',
+    'CONTENT',
+    'SCRATCH',
+    'STAGE_FILES',
+    'CLEAR_TABLES',
+    'LOAD_TABLES',
+    'CONSTRAINTS',
+    'COMMIT',
+    'PROVE',
+    'CLEAN_UP',
+  ],
   ROTATE: ['DELETE'],
   IMPORT: ['CHECKSUM', 'CONTENT', 'RECEIVE', 'CATALOG'],
 };
@@ -51,7 +64,7 @@ describe('the fraction of a record', () => {
           let before = 0;
           const see = (phases: readonly PhaseState[]): void => {
             // The kinds are the keys of PHASES.
-            const { fraction } = recordProgress(kind as RecordKind, phases, false);
+            const { fraction } = recordProgress(kind as RecordShape, phases, false);
             expect(fraction).toBeGreaterThanOrEqual(before);
             expect(fraction).toBeLessThan(1);
             before = fraction ?? 0;
@@ -66,7 +79,7 @@ describe('the fraction of a record', () => {
             passed.push(phase(index, name, 1, true));
             see(passed);
           }
-          expect(recordProgress(kind as RecordKind, passed, true).fraction).toBe(1);
+          expect(recordProgress(kind as RecordShape, passed, true).fraction).toBe(1);
         },
       ),
     );
