@@ -7,7 +7,8 @@
 
 import type { Manifest } from '../bundle/manifest.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { ClearedColumns, DatabaseKind, EnvFile, FileTree, TableName } from '../source/source.ts';
+import type { EnvFile, FileTree } from '../source/file-trees.ts';
+import type { ClearedColumns, DatabaseKind, TableName } from '../source/source.ts';
 
 export type Role = 'VIEWER' | 'OPERATOR' | 'ADMIN' | 'OWNER';
 export type RecordKind = 'CREATE' | 'RESTORE' | 'VERIFY' | 'ROTATE' | 'IMPORT';

@@ -1,6 +1,7 @@
 /** Sources in the catalog. Connection strings are sealed here and opened here, and stand in clear nowhere else. */
 import { HoldfastError } from '../errors.ts';
-import type { ClearedColumns, FileTree, TableName } from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
+import type { ClearedColumns, TableName } from '../source/source.ts';
 import type { DatabaseSettings, SourceDefinition, SourceRepository, SourceRow } from './catalog.ts';
 import type { PrismaClient, Source } from './generated/client.ts';
 import { isMissingRow, isUniqueViolation } from './prisma-errors.ts';

@@ -1,13 +1,8 @@
 /** The part of a restore that changes the target: stage, load, prove, then let commit-restore.ts decide. */
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import type {
-  ClearedColumns,
-  Database,
-  DatabaseRestore,
-  SchemaChange,
-  SequenceState,
-} from '../source/source.ts';
+import type { SchemaChange } from '../source/schema-script.ts';
+import type { ClearedColumns, Database, DatabaseRestore, SequenceState } from '../source/source.ts';
 import { commitRestore, prepareDecision } from './commit-restore.ts';
 import type { RestoreBackupRequest } from './engine.ts';
 import { loadDatabase } from './load-database.ts';

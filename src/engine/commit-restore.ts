@@ -1,7 +1,8 @@
 /** The end of a restore: decides once for database and files, and tells the catalog. */
 import type { SourceRow } from '../catalog/catalog.ts';
 import { throwIfAborted } from '../errors.ts';
-import type { Database, DatabaseRestore, SwapPlan } from '../source/source.ts';
+import type { SwapPlan } from '../source/file-trees.ts';
+import type { Database, DatabaseRestore } from '../source/source.ts';
 import { openDatabase } from './open-database.ts';
 import type { EngineParts } from './parts.ts';
 import type { RestoreResult } from './record-result.ts';

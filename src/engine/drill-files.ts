@@ -4,7 +4,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { ManifestTree } from '../bundle/manifest.ts';
-import type { FileTree, FileTrees, SwapPlan } from '../source/source.ts';
+import type { FileTree, FileTrees, SwapPlan } from '../source/file-trees.ts';
 import { scratchDirectory } from './drill-ground.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProgressMeter } from './progress-meter.ts';

@@ -18,16 +18,9 @@ import type {
   UploadRow,
   VerifyLevel,
 } from '../catalog/catalog.ts';
-import type {
-  Column,
-  DatabaseKind,
-  DatabaseSession,
-  ForeignKey,
-  LeftOut,
-  SkippedEntry,
-  TableName,
-  TreeDifference,
-} from '../source/source.ts';
+import type { SkippedEntry, TreeDifference } from '../source/file-trees.ts';
+import type { LeftOut } from '../source/left-out.ts';
+import type { Column, DatabaseKind, DatabaseSession, ForeignKey, TableName } from '../source/source.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type { TargetState } from './record-result.ts';
 import type { RetentionPolicy, RetentionVerdict } from './retention.ts';

@@ -3,7 +3,8 @@ import type { BundleFormat } from '../bundle/bundle.ts';
 import type { ManifestSigner } from '../bundle/sealing.ts';
 import type { Catalog, DatabaseSettings } from '../catalog/catalog.ts';
 import type { RecordEventPublisher } from '../events/record-event.ts';
-import type { Database, FileTrees } from '../source/source.ts';
+import type { FileTrees } from '../source/file-trees.ts';
+import type { Database } from '../source/source.ts';
 import type { RandomAccess, Storage } from '../storage/storage.ts';
 
 /** Where the engine keeps what is neither catalog nor bundle. All inside the data directory. */

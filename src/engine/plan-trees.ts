@@ -2,7 +2,7 @@
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
-import type { FileTree } from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
 import type { Selection, TreePlan } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import { selectBundledTrees } from './selection.ts';

@@ -6,7 +6,8 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemErrorCode } from '../errors.ts';
-import type { Database, RestoreTicket, SwapPlan } from '../source/source.ts';
+import type { SwapPlan } from '../source/file-trees.ts';
+import type { Database, RestoreTicket } from '../source/source.ts';
 import type { EngineParts } from './parts.ts';
 import { syncDirectory } from './sync-directory.ts';
 

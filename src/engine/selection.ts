@@ -2,14 +2,9 @@
 import type { Manifest, ManifestTable, ManifestTree } from '../bundle/manifest.ts';
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type {
-  DatabaseDescription,
-  FileTree,
-  ForeignKey,
-  LeftOut,
-  Table,
-  TableName,
-} from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
+import type { LeftOut } from '../source/left-out.ts';
+import type { DatabaseDescription, ForeignKey, Table, TableName } from '../source/source.ts';
 import type { Selection } from './engine.ts';
 import { tableKey, tableLabel } from './table-order.ts';
 

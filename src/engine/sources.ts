@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseSettings, RecordRow, SourceDefinition, SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { FileTree } from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
 import { admit } from './admission.ts';
 import type { Actor, SourceChange } from './engine.ts';
 import { requireSource } from './find-source.ts';

@@ -1,7 +1,7 @@
 /** Writes the trees and the env file of a bundle beside their targets, complete and synced, ready to be swapped. */
 import type { BundleReader } from '../bundle/bundle.ts';
 import type { EntryRecord } from '../bundle/manifest.ts';
-import type { SwapPlan, TreeStage } from '../source/source.ts';
+import type { SwapPlan, TreeStage } from '../source/file-trees.ts';
 import type { EngineParts } from './parts.ts';
 import type { TreeTarget } from './plan-trees.ts';
 import type { ProgressMeter } from './progress-meter.ts';

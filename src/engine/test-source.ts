@@ -1,7 +1,8 @@
 /** testSource: what a backup of a source would hold, found out without changing anything. */
 import type { SourceRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { LeftOut, SkippedEntry } from '../source/source.ts';
+import type { SkippedEntry } from '../source/file-trees.ts';
+import type { LeftOut } from '../source/left-out.ts';
 import { groundOf } from './drill-ground.ts';
 import type { Actor, SourceReport } from './engine.ts';
 import { requireSource } from './find-source.ts';

@@ -1,6 +1,6 @@
 /** The entries of a bundle in the form in which trees of files are walked and compared. Pure. */
 import type { EntryRecord, ManifestTree } from '../bundle/manifest.ts';
-import type { TreeEntry } from '../source/source.ts';
+import type { TreeEntry } from '../source/file-trees.ts';
 
 /** An entry that is a file, directory or link, not of the database. */
 export type PathEntry = Exclude<EntryRecord, { kind: 'TABLE_PART' | 'SCHEMA' }>;

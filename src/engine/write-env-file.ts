@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { BundleWriter } from '../bundle/bundle.ts';
 import { HoldfastError } from '../errors.ts';
-import type { FileTree, SkippedEntry } from '../source/source.ts';
+import type { FileTree, SkippedEntry } from '../source/file-trees.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 

@@ -2,7 +2,8 @@
 import type { BundleWriter } from '../bundle/bundle.ts';
 import type { ManifestDatabase } from '../bundle/manifest.ts';
 import { HoldfastError } from '../errors.ts';
-import type { DatabaseSnapshot, LeftOut, Table } from '../source/source.ts';
+import type { LeftOut } from '../source/left-out.ts';
+import type { DatabaseSnapshot, Table } from '../source/source.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { RunningRecord } from './running-record.ts';
 import { type BundleContent, presentTables, reachingOutside, selectTables } from './selection.ts';

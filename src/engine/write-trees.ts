@@ -2,7 +2,7 @@
 import type { BundleFile, BundleWriter } from '../bundle/bundle.ts';
 import type { ManifestTree } from '../bundle/manifest.ts';
 import { HoldfastError } from '../errors.ts';
-import type { FileTree, SkippedEntry } from '../source/source.ts';
+import type { FileTree, SkippedEntry } from '../source/file-trees.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import type { RunningRecord } from './running-record.ts';

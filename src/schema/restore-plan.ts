@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { BundleOrigin, RestorePlan, SchemaDifference, TablePlan, TreePlan } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
-import type { DatabaseSession, TreeDifference } from '../source/source.ts';
+import type { TreeDifference } from '../source/file-trees.ts';
+import type { DatabaseSession } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { actorOf } from './context.ts';
 import { TableNameType } from './database-names.ts';

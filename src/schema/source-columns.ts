@@ -1,7 +1,8 @@
 /** What the Json columns of a source hold, checked as it comes from the catalog. */
 import { z } from 'zod';
 import type { Source } from '../catalog/generated/client.ts';
-import type { ClearedColumns, FileTree, TableName } from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
+import type { ClearedColumns, TableName } from '../source/source.ts';
 
 // Objects may hold more than is known here: a newer Holdfast may have written them.
 const tableName: z.ZodType<TableName> = z.object({ schema: z.string().nullable(), name: z.string() });

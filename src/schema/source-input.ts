@@ -4,7 +4,8 @@ import { z } from 'zod';
 import type { DatabaseSettings, DrillSettings } from '../catalog/catalog.ts';
 import type { SourceChange } from '../engine/engine.ts';
 import { HoldfastError } from '../errors.ts';
-import type { ClearedColumns, EnvFile, FileTree } from '../source/source.ts';
+import type { EnvFile, FileTree } from '../source/file-trees.ts';
+import type { ClearedColumns } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { TableNameInput, tableNameOf } from './database-names.ts';
 

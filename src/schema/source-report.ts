@@ -1,6 +1,7 @@
 /** What a source would give to a backup. */
 import type { SourceReport } from '../engine/engine.ts';
-import type { Column, SkippedEntry } from '../source/source.ts';
+import type { SkippedEntry } from '../source/file-trees.ts';
+import type { Column } from '../source/source.ts';
 import { builder } from './builder.ts';
 import { TableNameType } from './database-names.ts';
 import { DatabaseKindEnum, TreeAreaEnum } from './enums.ts';

@@ -1,7 +1,8 @@
 /** Sources: what is backed up. Never shows a secret. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Prisma, Source } from '../catalog/generated/client.ts';
-import type { ClearedColumns, DatabaseKind, FileTree } from '../source/source.ts';
+import type { FileTree } from '../source/file-trees.ts';
+import type { ClearedColumns, DatabaseKind } from '../source/source.ts';
 import { BackupConnection, BackupNode, backupListArguments, readBackups } from './backup.ts';
 import { builder } from './builder.ts';
 import { pageSize, readConnection } from './connection.ts';

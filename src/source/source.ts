@@ -1,13 +1,13 @@
 /**
- * The contract between the engine and what is backed up. A source is a database (optional) plus file trees,
- * configuration directories and an env file. Databases implement {@link Database}; every implementation passes
- * the suite in test/conformance/database.ts.
+ * The contract between the engine and a database that is backed up; file trees have theirs in file-trees.ts. Databases
+ * implement {@link Database}; every implementation passes the suite in test/conformance/database.ts.
  *
  * Rows travel as *row lines*: UTF-8 NDJSON, one JSON object a row in column order, `\n` after each row and
  * nowhere else. Chunks may end anywhere, also inside a row. docs/bundle-format.md says how each kind of
  * database writes a value.
  */
-import type { Readable } from 'node:stream';
+import type { LeftOut } from './left-out.ts';
+import type { SchemaChange, SchemaScript } from './schema-script.ts';
 
 /** The kinds of database that exist. MARIADB is MySQL too: one code, which asks the server what it is. */
 export type DatabaseKind = 'SQLITE' | 'POSTGRESQL' | 'MARIADB';
@@ -64,12 +64,6 @@ export interface SequenceState extends TableName {
   readonly isCalled: boolean;
 }
 
-/** Something that is not backed up, and why. */
-export interface LeftOut {
-  readonly name: string;
-  readonly reason: string;
-}
-
 /** The structure of a database at one moment. */
 export interface DatabaseDescription {
   readonly kind: DatabaseKind;
@@ -83,29 +77,6 @@ export interface DatabaseDescription {
   readonly appliedMigrations: readonly string[];
   /** True when nothing of an application is there, so that a schema can be created without meeting anything. */
   readonly empty: boolean;
-}
-
-/** One statement of a {@link SchemaScript}. */
-export interface SchemaStatement {
-  /** What it makes or changes, as `KIND name`, e.g. `TABLE public.film`; unique in its script with its place in it. */
-  readonly object: string;
-  /** Ends without `;`. */
-  readonly sql: string;
-  /** True when it holds `;` that a client's line splitter would take for its end (bodies of triggers and routines). */
-  readonly compound?: true;
-}
-
-/**
- * The DDL that makes the structure of a database again. The same structure gives the same script, so two scripts
- * tell whether a structure came back.
- */
-export interface SchemaScript {
-  /** Runs in an empty database, before the rows: schemas, types, functions, sequences, tables. */
-  readonly before: readonly SchemaStatement[];
-  /** Runs after the rows: indexes, keys, views, triggers, policies, comments. */
-  readonly after: readonly SchemaStatement[];
-  /** What the script cannot make again, and why; becomes a warning and stands on the manifest. */
-  readonly notCarried: readonly LeftOut[];
 }
 
 /** One consistent view of a database. Close it as soon as the rows are read: it holds back vacuum. */
@@ -139,19 +110,6 @@ export interface ClearedColumns {
 /** A table to be replaced, and the columns its row lines hold. */
 export interface TableToRestore extends TableName {
   readonly columns: readonly string[];
-}
-
-/**
- * How a restore makes the structure before it loads rows.
- *
- * CREATE: the target is empty, the script runs as it is; {@link DatabaseRestore.rollback} empties it again.
- * REPLACE: what the script makes is dropped where it stands and made again; a table whose rows are not in the request
- * stays as it stands, and is made, empty, where it is missing. What the script does not know stays untouched, foreign keys and views of unknown tables to replaced ones included (put back as they were).
- * SCHEMA_MISMATCH, naming the object and before anything is changed for good, when that cannot be.
- */
-export interface SchemaChange {
-  readonly mode: 'CREATE' | 'REPLACE';
-  readonly script: SchemaScript;
 }
 
 /** What a restore into a database is to do. */
@@ -269,141 +227,4 @@ export interface Database {
   forget(ticket: RestoreTicket, signal: AbortSignal): Promise<void>;
   /** Where drills make their databases. */
   readonly scratch: ScratchGround;
-}
-
-/** A directory that is backed up. */
-export interface FileTree {
-  /** Unique within its area; becomes the folder in the bundle. */
-  readonly name: string;
-  /** Absolute host path inside a configured root. */
-  readonly path: string;
-  /** Globs relative to `path`, `**` and dotfiles included; empty means everything. */
-  readonly include: readonly string[];
-  /** Globs that win over `include`. */
-  readonly exclude: readonly string[];
-}
-
-/** One thing in a tree. Devices, sockets and pipes are never backed up. */
-export type TreeEntry = {
-  /**
-   * Relative to the tree, `/` between names. Bytes that are not UTF-8 stand as lone surrogates U+DC80..U+DCFF
-   * (see files/name-bytes.ts), so that every legal name survives JSON.
-   */
-  readonly path: string;
-  /** Permission bits, `0o7777` at most. */
-  readonly mode: number;
-  /** Nanoseconds since 1970, decimal digits. */
-  readonly mtimeNs: string;
-} & (
-  | { readonly kind: 'FILE'; readonly sizeBytes: number }
-  | { readonly kind: 'DIRECTORY' }
-  | { readonly kind: 'SYMLINK'; readonly target: string }
-);
-
-/** Something a walk could not take in; becomes a warning on the record. */
-export interface SkippedEntry {
-  readonly path: string;
-  readonly reason: string;
-  /** It is there and holds something, but could not be read: whoever replaces the tree would lose it. */
-  readonly unread?: boolean;
-}
-
-/** A file that is backed up for its settings; off unless asked for, since it holds secrets. */
-export interface EnvFile {
-  /** Where it is read from. */
-  readonly path: string;
-  /** Where a restore writes it; null means it is not restored. */
-  readonly restorePath: string | null;
-}
-
-/** A file opened for backup. */
-export interface OpenedFile {
-  readonly content: Readable;
-  /** After the content ended: what changed while it was read ("grew from 10 to 20 bytes"), else undefined. */
-  changedWhileRead(): Promise<string | undefined>;
-}
-
-/**
- * Where a restored tree or file stands and where it goes; JSON, kept in the journal. `target` is replaced by
- * `staged`, and stands at `previous` until the restore is decided. All are siblings on one file system.
- */
-export interface SwapPlan {
-  readonly target: string;
-  readonly staged: string;
-  readonly previous: string;
-}
-
-/** A tree that is being written beside its target. */
-export interface TreeStage {
-  /** Parents come before their children. `content` is given for files only and read to its end. */
-  put(entry: TreeEntry, content: AsyncIterable<Buffer> | undefined, signal: AbortSignal): Promise<void>;
-  /**
-   * Keeps what the tree's globs leave out of backups (it stays as it is in the target), sets times, syncs
-   * everything to disk and returns the swap to be done.
-   */
-  finish(signal: AbortSignal): Promise<SwapPlan>;
-  /** Removes the stage. Idempotent; never throws. */
-  abort(): Promise<void>;
-}
-
-/** Counts for the restore plan of one tree. */
-export interface TreeDifference {
-  readonly added: number;
-  readonly changed: number;
-  readonly removed: number;
-  readonly unchanged: number;
-  /** The first few paths of each, for people. */
-  readonly examples: readonly { readonly path: string; readonly change: 'ADDED' | 'CHANGED' | 'REMOVED' }[];
-}
-
-/**
- * File trees of this host. Every path is checked against the configured roots, links resolved, each time it is
- * used: UNSAFE_PATH outside of them and where Holdfast keeps its own files, SOURCE_UNREACHABLE when it is not there or cannot be read.
- */
-export interface FileTrees {
-  /** Resolves when `path` is inside a root; for paths that need not exist yet its parent must. */
-  check(path: string, expects: 'DIRECTORY' | 'FILE' | 'NEW_FILE'): Promise<void>;
-  /**
-   * Resolves nothing on disk: passes the globs of a tree when every one can be used.
-   * INVALID_INPUT, naming the glob, when one is empty, absolute, leaves the tree, negates or could be slow to match.
-   */
-  checkGlobs(tree: FileTree): void;
-  /** Where `path` really is, links resolved; names at its end that do not exist stand as they were given. */
-  realPath(path: string): Promise<string>;
-  /**
-   * Everything selected in a tree, depth first, names of a directory in byte order, parents before children,
-   * without the tree's own root. Never follows a link. What cannot be taken in goes to `onSkipped`.
-   */
-  walk(
-    tree: FileTree,
-    onSkipped: (skipped: SkippedEntry) => void,
-    signal: AbortSignal,
-  ): AsyncIterable<TreeEntry>;
-  /** Undefined, after telling `onSkipped`, when the file vanished or cannot be read. */
-  open(
-    tree: FileTree,
-    path: string,
-    onSkipped: (skipped: SkippedEntry) => void,
-    signal: AbortSignal,
-  ): Promise<OpenedFile | undefined>;
-  /** How the tree differs from `entries`, which come in the order of {@link walk}. Holds neither in memory. */
-  compare(tree: FileTree, entries: AsyncIterable<TreeEntry>, signal: AbortSignal): Promise<TreeDifference>;
-  /** Begins to stage a replacement of a tree, in a sibling named after `restoreId`. */
-  stageTree(tree: FileTree, restoreId: string, signal: AbortSignal): Promise<TreeStage>;
-  /** Stages a replacement of a single file; the file need not exist. */
-  stageFile(
-    path: string,
-    mode: number,
-    content: AsyncIterable<Buffer>,
-    restoreId: string,
-    signal: AbortSignal,
-  ): Promise<SwapPlan>;
-  /** Puts `staged` in the place of `target`, durably. Idempotent, also after a crash in its middle. */
-  swap(plan: SwapPlan): Promise<void>;
-  /** Undoes {@link swap}, however far it got, and removes `staged`. Idempotent. */
-  swapBack(plan: SwapPlan): Promise<void>;
-  /** Removes `previous` once the restore is decided. Idempotent. */
-  discardPrevious(plan: SwapPlan): Promise<void>;
-  /** Removes stages of `restoreId` beside `path` that no journal knows of. Idempotent. */
-  sweep(path: string, restoreId: string): Promise<void>;
 }

@@ -102,7 +102,7 @@ function packageName(specifier: string): string {
 
 /** The folder of `src/` or `client/` a file lies in; contracts and single files stand for themselves. */
 function folderOf(path: string): string {
-  if (path === 'src/source/source.ts') return path;
+  if (/^src\/source\/[^/]+$/.test(path)) return 'src/source/*';
   return path.split('/').slice(0, 2).join('/');
 }
 

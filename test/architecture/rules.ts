@@ -14,13 +14,21 @@ interface Room {
 
 const ERRORS = 'src/errors.ts';
 
+/** What a source is, for those who back it up and for those who are one. */
+const SOURCE_CONTRACTS: readonly Place[] = [
+  'src/source/source.ts',
+  'src/source/file-trees.ts',
+  'src/source/left-out.ts',
+  'src/source/schema-script.ts',
+];
+
 /** What every kind of database knows of the tools that change its structure. */
 const MIGRATION_HISTORIES = 'src/source/database/migration-histories.ts';
 const SCRATCH_NAME = 'src/source/database/scratch-name.ts';
 
 /** What the engine knows of the other rooms. */
 const CONTRACTS: readonly Place[] = [
-  'src/source/source.ts',
+  ...SOURCE_CONTRACTS,
   'src/storage/storage.ts',
   'src/catalog/catalog.ts',
   'src/events/record-event.ts',
@@ -47,26 +55,26 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/app.ts', may: ['src/'] },
   { place: 'src/main.ts', may: ['src/cli/'] },
   { place: 'src/cli/', may: [ERRORS, 'src/app.ts', 'src/config.ts', 'client/sdk/'] },
-  { place: 'src/source/source.ts', may: [] },
+  ...SOURCE_CONTRACTS.map((place) => ({ place, may: SOURCE_CONTRACTS })),
   { place: 'src/source/database/row-text/', may: [ERRORS] },
   { place: MIGRATION_HISTORIES, may: [] },
   { place: SCRATCH_NAME, may: [ERRORS] },
   {
     place: 'src/source/database/postgres/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
+    may: [ERRORS, ...SOURCE_CONTRACTS, 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
   },
   {
     place: 'src/source/database/sqlite/',
-    may: [ERRORS, 'src/source/source.ts', MIGRATION_HISTORIES, SCRATCH_NAME],
+    may: [ERRORS, ...SOURCE_CONTRACTS, MIGRATION_HISTORIES, SCRATCH_NAME],
   },
   {
     place: 'src/source/database/mariadb/',
-    may: [ERRORS, 'src/source/source.ts', 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
+    may: [ERRORS, ...SOURCE_CONTRACTS, 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
   },
-  { place: 'src/source/files/', may: [ERRORS, 'src/source/source.ts'] },
+  { place: 'src/source/files/', may: [ERRORS, ...SOURCE_CONTRACTS] },
   { place: 'src/storage/', may: [ERRORS] },
   { place: 'src/bundle/', may: [ERRORS, 'src/storage/storage.ts'] },
-  { place: 'src/catalog/', may: [ERRORS, 'src/source/source.ts', 'src/bundle/manifest.ts'] },
+  { place: 'src/catalog/', may: [ERRORS, ...SOURCE_CONTRACTS, 'src/bundle/manifest.ts'] },
   { place: 'src/events/', may: [ERRORS, 'src/catalog/catalog.ts'] },
   { place: 'src/engine/', may: [ERRORS, ...CONTRACTS] },
   {

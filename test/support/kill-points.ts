@@ -4,14 +4,8 @@ import { basename } from 'node:path';
 import type { BundleFormat } from '../../src/bundle/bundle.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import type { EngineParts } from '../../src/engine/parts.ts';
-import type {
-  Database,
-  DatabaseRestore,
-  DatabaseSnapshot,
-  FileTrees,
-  SwapPlan,
-  TreeStage,
-} from '../../src/source/source.ts';
+import type { FileTrees, SwapPlan, TreeStage } from '../../src/source/file-trees.ts';
+import type { Database, DatabaseRestore, DatabaseSnapshot } from '../../src/source/source.ts';
 import type { Storage, StorageUpload } from '../../src/storage/storage.ts';
 
 /** Called with the name of each point as it is passed; what it throws is the fault. */

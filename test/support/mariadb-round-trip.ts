@@ -1,5 +1,7 @@
 /** Takes whole small databases into memory and puts them back, structure included. */
-import type { Database, DatabaseRestoreRequest, SchemaScript } from '../../src/source/source.ts';
+
+import type { SchemaScript } from '../../src/source/schema-script.ts';
+import type { Database, DatabaseRestoreRequest } from '../../src/source/source.ts';
 import type { TestDatabase } from './mariadb-database.ts';
 import { loadTaken, type TakenTables, takeTables } from './taken-tables.ts';
 

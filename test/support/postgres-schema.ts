@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { openPostgres } from '../../src/source/database/postgres/postgres.ts';
-import type { SchemaScript } from '../../src/source/source.ts';
+import type { SchemaScript } from '../../src/source/schema-script.ts';
 
 const never = new AbortController().signal;
 

@@ -1,7 +1,7 @@
 /** How a live tree differs from the entries of a bundle: one pass over both, which come in the same order. */
 import { lstat } from 'node:fs/promises';
 import { HoldfastError } from '../../errors.ts';
-import type { TreeDifference, TreeEntry } from '../source.ts';
+import type { TreeDifference, TreeEntry } from '../file-trees.ts';
 import { joinPath } from './confine.ts';
 import { fsPath, printable } from './name-bytes.ts';
 import { requireSafeRelativePath } from './relative-path.ts';

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { HoldfastError } from '../../errors.ts';
-import type { FileTree, FileTrees, TreeEntry } from '../source.ts';
+import type { FileTree, FileTrees, TreeEntry } from '../file-trees.ts';
 import { compareTrees } from './compare.ts';
 import { confineTo, type Place, parentOf } from './confine.ts';
 import { fsPath, printable } from './name-bytes.ts';

@@ -7,7 +7,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { abortError, throwIfAborted } from '../../errors.ts';
-import type { OpenedFile, SkippedEntry } from '../source.ts';
+import type { OpenedFile, SkippedEntry } from '../file-trees.ts';
 import { joinPath } from './confine.ts';
 import { isAt } from './held-directory.ts';
 import { fsPath } from './name-bytes.ts';

@@ -1,7 +1,7 @@
 /** Writes a replacement of a single file beside it. */
 import { lstat } from 'node:fs/promises';
 import { throwIfAborted } from '../../errors.ts';
-import type { SwapPlan } from '../source.ts';
+import type { SwapPlan } from '../file-trees.ts';
 import { type Place, parentOf } from './confine.ts';
 import { syncDirectory } from './held-directory.ts';
 import { fsPath } from './name-bytes.ts';

@@ -2,7 +2,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { access, lstat, stat as statOf } from 'node:fs/promises';
 import { HoldfastError, systemErrorCode, throwIfAborted } from '../../errors.ts';
-import type { FileTree, SwapPlan, TreeEntry, TreeStage } from '../source.ts';
+import type { FileTree, SwapPlan, TreeEntry, TreeStage } from '../file-trees.ts';
 import { carryOver } from './carry-over.ts';
 import { joinPath, type Place, parentOf } from './confine.ts';
 import { syncDirectory } from './held-directory.ts';

@@ -18,7 +18,7 @@
  */
 import { readlink, rename, rmdir, symlink } from 'node:fs/promises';
 import { HoldfastError, systemErrorCode } from '../../errors.ts';
-import type { SwapPlan } from '../source.ts';
+import type { SwapPlan } from '../file-trees.ts';
 import { type Confinement, parentOf } from './confine.ts';
 import { syncDirectory } from './held-directory.ts';
 import { fsPath, printable } from './name-bytes.ts';

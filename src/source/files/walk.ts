@@ -5,7 +5,7 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import { throwIfAborted } from '../../errors.ts';
-import type { FileTree, SkippedEntry, TreeEntry } from '../source.ts';
+import type { FileTree, SkippedEntry, TreeEntry } from '../file-trees.ts';
 import { type HeldDirectory, holdChild, holdDirectory } from './held-directory.ts';
 import { bytesToName, latin1ToName } from './name-bytes.ts';
 import type { Selection } from './select.ts';

@@ -1,8 +1,8 @@
 import { chmod, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees, TreeEntry } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTrees, TreeEntry } from '../../../src/source/source.ts';
 import {
   age,
   collect,

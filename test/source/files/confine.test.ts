@@ -1,8 +1,8 @@
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTrees } from '../../../src/source/source.ts';
 import { collect, fill, makeScratch, never, removeScratch, skippedList, treeAt } from './scratch.ts';
 
 let scratch: string;

@@ -3,8 +3,8 @@ import { appendFile, mkdir, open, rm, symlink, truncate, utimes, writeFile } fro
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees, OpenedFile } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTrees, OpenedFile } from '../../../src/source/source.ts';
 import { collect, makeScratch, never, removeScratch, skippedList, treeAt } from './scratch.ts';
 
 let root: string;

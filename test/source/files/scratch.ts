@@ -4,7 +4,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { FileTree, SkippedEntry, TreeEntry } from '../../../src/source/source.ts';
+import type { FileTree, SkippedEntry, TreeEntry } from '../../../src/source/file-trees.ts';
 
 // Pictures of trees show modes.
 process.umask(0o022);

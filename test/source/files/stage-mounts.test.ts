@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTrees } from '../../../src/source/source.ts';
 import { bytes, file, fill, makeScratch, never, picture, removeScratch, treeAt } from './scratch.ts';
 
 /** Mounts a small file system; false where that is not permitted. */

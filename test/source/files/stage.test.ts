@@ -4,8 +4,8 @@ import { chmod, chown, link as hardLink, lstat, mkdir, rm, stat, symlink, writeF
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTree, FileTrees, TreeEntry, TreeStage } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTree, FileTrees, TreeEntry, TreeStage } from '../../../src/source/source.ts';
 import {
   bytes,
   collect,

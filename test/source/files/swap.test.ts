@@ -2,8 +2,8 @@ import { lstatSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees, SwapPlan } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
-import type { FileTrees, SwapPlan } from '../../../src/source/source.ts';
 import { bytes, file, fill, makeScratch, never, picture, removeScratch, treeAt } from './scratch.ts';
 
 const OLD = ['/tree 755 dir', '/tree/a 644 old'];

@@ -3,9 +3,9 @@ import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileTrees, SkippedEntry, TreeEntry } from '../../../src/source/file-trees.ts';
 import { openFileTrees } from '../../../src/source/files/file-trees.ts';
 import { compareInTreeOrder } from '../../../src/source/files/tree-order.ts';
-import type { FileTrees, SkippedEntry, TreeEntry } from '../../../src/source/source.ts';
 import {
   collect,
   fill,

@@ -1,5 +1,7 @@
 /** Reads the structure of a database from information_schema. */
-import type { Column, DatabaseDescription, ForeignKey, LeftOut, Table } from '../../source.ts';
+
+import type { LeftOut } from '../../left-out.ts';
+import type { Column, DatabaseDescription, ForeignKey, Table } from '../../source.ts';
 import { appliedMigrations } from './applied-migrations.ts';
 import type { LiveColumn } from './column-values.ts';
 import { isOwnName, quoteName, quoteText, tableKey } from './names.ts';

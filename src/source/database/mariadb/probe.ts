@@ -2,7 +2,7 @@
  * Finds out before anything is changed whether the user may make what has to be made after the swap: by then it
  * would be too late.
  */
-import type { SchemaStatement } from '../../source.ts';
+import type { SchemaStatement } from '../../schema-script.ts';
 import { note } from './journal.ts';
 import { quoteName, type RestoreNames } from './names.ts';
 import { statementRefusal } from './refusal.ts';

@@ -1,5 +1,6 @@
 /** The structure of a database as DDL, from what SHOW CREATE prints. */
-import type { LeftOut, SchemaScript, SchemaStatement } from '../../source.ts';
+import type { LeftOut } from '../../left-out.ts';
+import type { SchemaScript, SchemaStatement } from '../../schema-script.ts';
 import { createTableSql, splitCreateTable } from './create-statement.ts';
 import { isOwnName, quoteName, quoteText } from './names.ts';
 import { serverErrorNumber } from './refusal.ts';

@@ -1,6 +1,7 @@
 /** Works out which tables a restore makes, how, and what has to be done once they are in their places. */
 import { HoldfastError } from '../../../errors.ts';
-import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../source.ts';
+import type { SchemaScript, SchemaStatement } from '../../schema-script.ts';
+import type { DatabaseRestoreRequest } from '../../source.ts';
 import { type KeyDefinition, parseForeignKey, splitAdditions } from './create-statement.ts';
 import { quoteName } from './names.ts';
 import { tableOfTrigger } from './trigger-statement.ts';

@@ -1,13 +1,7 @@
 /** One consistent view of a MariaDB or MySQL database. */
 import { HoldfastError } from '../../../errors.ts';
-import type {
-  DatabaseDescription,
-  DatabaseSnapshot,
-  SchemaScript,
-  SequenceState,
-  Table,
-  TableName,
-} from '../../source.ts';
+import type { SchemaScript } from '../../schema-script.ts';
+import type { DatabaseDescription, DatabaseSnapshot, SequenceState, Table, TableName } from '../../source.ts';
 import { carriedColumns, type Found, readDescription, tableNames } from './describe.ts';
 import { exportRows } from './export-rows.ts';
 import { quoteName, quoteTable, tableKey, tableLabel } from './names.ts';

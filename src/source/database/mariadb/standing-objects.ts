@@ -1,6 +1,6 @@
 /** Looks for what stands in the way of a structure that is to be put back, before anything is changed. */
 import { HoldfastError } from '../../../errors.ts';
-import type { SchemaScript } from '../../source.ts';
+import type { SchemaScript } from '../../schema-script.ts';
 import { isOwnName, quoteText } from './names.ts';
 import type { MariadbSession } from './session.ts';
 import { tableOfTrigger } from './trigger-statement.ts';

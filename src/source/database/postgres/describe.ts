@@ -1,5 +1,7 @@
 /** Reads the structure of a database from its catalog. */
-import type { DatabaseDescription, ForeignKey, LeftOut, TableName } from '../../source.ts';
+
+import type { LeftOut } from '../../left-out.ts';
+import type { DatabaseDescription, ForeignKey, TableName } from '../../source.ts';
 import { appliedMigrations } from './applied-migrations.ts';
 import * as catalog from './catalog-queries.ts';
 import { describeLargeObjects } from './large-objects.ts';

@@ -1,14 +1,8 @@
 /** One consistent view of a PostgreSQL database. */
 import { DatabaseError } from 'pg';
 import { HoldfastError } from '../../../errors.ts';
-import type {
-  DatabaseDescription,
-  DatabaseSnapshot,
-  SchemaScript,
-  SequenceState,
-  Table,
-  TableName,
-} from '../../source.ts';
+import type { SchemaScript } from '../../schema-script.ts';
+import type { DatabaseDescription, DatabaseSnapshot, SequenceState, Table, TableName } from '../../source.ts';
 import { LOST_ON_STANDBY } from './catalog-queries.ts';
 import { type LiveTables, readDescription } from './describe.ts';
 import { exportStatement } from './export-statement.ts';

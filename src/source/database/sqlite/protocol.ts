@@ -9,12 +9,8 @@
  * - `load`: the service sends DATA frames and then `end`; the reply may come sooner when a row is refused.
  */
 import type { ErrorCode } from '../../../errors.ts';
-import type {
-  DatabaseDescription,
-  DatabaseRestoreRequest,
-  SchemaScript,
-  SequenceState,
-} from '../../source.ts';
+import type { SchemaScript } from '../../schema-script.ts';
+import type { DatabaseDescription, DatabaseRestoreRequest, SequenceState } from '../../source.ts';
 
 /** First byte of a frame. */
 export const FRAME = { MESSAGE: 1, DATA: 2 } as const;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openMariadb } from '../../../../src/source/database/mariadb/mariadb.ts';
-import type { Database, SchemaScript } from '../../../../src/source/source.ts';
+import type { SchemaScript } from '../../../../src/source/schema-script.ts';
+import type { Database } from '../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/mariadb-database.ts';
 import { contents, putBack, take } from '../../../support/mariadb-round-trip.ts';
 import { loadTaken, requestFor } from '../../../support/taken-tables.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { openSqlite } from '../../../../src/source/database/sqlite/sqlite.ts';
-import type { SchemaChange } from '../../../../src/source/source.ts';
+import type { SchemaChange } from '../../../../src/source/schema-script.ts';
 import { makeDatabase } from '../../../support/sqlite-database.ts';
 import { emptyFile, everythingIn, putWholeBack, takeWholeBackup } from './whole-database.ts';
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openSqlite } from '../../../../src/source/database/sqlite/sqlite.ts';
-import type { SchemaScript } from '../../../../src/source/source.ts';
+import type { SchemaScript } from '../../../../src/source/schema-script.ts';
 import {
   inDatabase,
   makeDatabase,

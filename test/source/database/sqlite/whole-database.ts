@@ -2,12 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type {
-  DatabaseRestore,
-  SchemaChange,
-  SchemaScript,
-  Database as Source,
-} from '../../../../src/source/source.ts';
+import type { SchemaChange, SchemaScript } from '../../../../src/source/schema-script.ts';
+import type { DatabaseRestore, Database as Source } from '../../../../src/source/source.ts';
 import { chunked } from '../../../support/sqlite-chunks.ts';
 import {
   readSnapshot,

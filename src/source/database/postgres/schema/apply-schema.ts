@@ -1,6 +1,7 @@
 /** Makes the structure of a backup in the transaction of a restore: in an empty database, or in place of what stands. */
 import { HoldfastError } from '../../../../errors.ts';
-import type { DatabaseRestoreRequest, SchemaStatement } from '../../../source.ts';
+import type { SchemaStatement } from '../../../schema-script.ts';
+import type { DatabaseRestoreRequest } from '../../../source.ts';
 import type { PostgresSession } from '../session.ts';
 import { checkStatements } from './check-statements.ts';
 import { isEmpty } from './empty.ts';

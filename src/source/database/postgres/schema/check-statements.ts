@@ -1,6 +1,6 @@
 /** Keeps a script that no backup wrote from reaching beyond the database and the transaction of a restore. */
 import { HoldfastError } from '../../../../errors.ts';
-import type { SchemaScript } from '../../../source.ts';
+import type { SchemaScript } from '../../../schema-script.ts';
 import { SETTINGS } from './settings.ts';
 
 /** How the statements of a script begin, in the exact words that the generator and PostgreSQL itself write. */

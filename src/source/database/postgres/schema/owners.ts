@@ -1,5 +1,5 @@
 /** Whom objects belong to, so that what is made again belongs to the same role. */
-import type { SchemaStatement } from '../../../source.ts';
+import type { SchemaStatement } from '../../../schema-script.ts';
 import type { LiveSchema } from './read-schema.ts';
 import type { SchemaObject } from './schema-object.ts';
 

@@ -1,7 +1,8 @@
 /** Finds what of a database has to go so that the structure of a backup can be made, and what comes back afterwards. */
 import { DatabaseError } from 'pg';
 import { HoldfastError } from '../../../../errors.ts';
-import type { DatabaseRestoreRequest, SchemaScript, SchemaStatement } from '../../../source.ts';
+import type { SchemaScript, SchemaStatement } from '../../../schema-script.ts';
+import type { DatabaseRestoreRequest } from '../../../source.ts';
 import { tableKey } from '../quote.ts';
 import type { PostgresSession } from '../session.ts';
 import { type Comparison, followNeeds, type Going, isHeld } from './follow-needs.ts';

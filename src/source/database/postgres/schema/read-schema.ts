@@ -1,5 +1,6 @@
 /** Makes the script of a database from its catalog. */
-import type { LeftOut, SchemaScript, SchemaStatement } from '../../../source.ts';
+import type { LeftOut } from '../../../left-out.ts';
+import type { SchemaScript, SchemaStatement } from '../../../schema-script.ts';
 import type { PostgresSession } from '../session.ts';
 import { readCollations } from './collations.ts';
 import { readComments } from './comments.ts';

@@ -1,6 +1,6 @@
 /** What a script needs that a restore cannot give: extensions and rights of a superuser. Asked before anything is done. */
 import { HoldfastError } from '../../../../errors.ts';
-import type { SchemaScript } from '../../../source.ts';
+import type { SchemaScript } from '../../../schema-script.ts';
 import type { PostgresSession } from '../session.ts';
 
 const EXTENSIONS = `

@@ -1,7 +1,7 @@
 /** Runs the statements of a script, and says which object it was when one fails. */
 import { DatabaseError } from 'pg';
 import { HoldfastError } from '../../../../errors.ts';
-import type { SchemaStatement } from '../../../source.ts';
+import type { SchemaStatement } from '../../../schema-script.ts';
 import { isConnectionLoss, statementRefusal } from '../refusal.ts';
 import type { PostgresSession } from '../session.ts';
 

@@ -1,5 +1,5 @@
 /** What the generator finds in the catalog: objects, how each is made and removed, and what each needs. */
-import type { LeftOut } from '../../../source.ts';
+import type { LeftOut } from '../../../left-out.ts';
 import type { PostgresSession } from '../session.ts';
 
 /** One object of the catalog, as `class/oid`, e.g. `pg_class/16384`. */

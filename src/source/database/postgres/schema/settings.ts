@@ -1,5 +1,5 @@
 /** The settings that a script runs with. */
-import type { SchemaStatement } from '../../../source.ts';
+import type { SchemaStatement } from '../../../schema-script.ts';
 
 /** What statements mean must not hang on the settings of the server they run in. */
 export const SETTINGS: Readonly<Record<string, string>> = {

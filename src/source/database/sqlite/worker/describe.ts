@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import type { DatabaseDescription, LeftOut, Table } from '../../../source.ts';
+import type { LeftOut } from '../../../left-out.ts';
+import type { DatabaseDescription, Table } from '../../../source.ts';
 import { appliedMigrations } from './applied-migrations.ts';
 import { foreignKeysOf, primaryKeyOf } from './foreign-keys.ts';
 import type { Connection } from './open-database.ts';

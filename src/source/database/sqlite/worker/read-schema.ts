@@ -1,4 +1,4 @@
-import type { SchemaScript, SchemaStatement } from '../../../source.ts';
+import type { SchemaScript, SchemaStatement } from '../../../schema-script.ts';
 import { readHeaderValue } from './header-values.ts';
 import type { Connection } from './open-database.ts';
 import { isVirtual, type SchemaObject, schemaObjects } from './schema-objects.ts';

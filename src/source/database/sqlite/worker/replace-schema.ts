@@ -1,6 +1,6 @@
 /** The structure part of a restore: makes what the schema of the bundle says, and leaves alone what it does not know. */
 import { HoldfastError } from '../../../../errors.ts';
-import type { SchemaChange } from '../../../source.ts';
+import type { SchemaChange } from '../../../schema-script.ts';
 import { setHeaderValue } from './header-values.ts';
 import { dropObject, makeObject, makeVirtualTable } from './make-object.ts';
 import type { Connection } from './open-database.ts';

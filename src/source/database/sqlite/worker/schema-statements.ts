@@ -3,7 +3,7 @@
  * ATTACH, for one, would reach other files.
  */
 import { HoldfastError } from '../../../../errors.ts';
-import type { SchemaScript } from '../../../source.ts';
+import type { SchemaScript } from '../../../schema-script.ts';
 import { virtualTableSql } from './read-schema.ts';
 import type { ObjectType, SchemaObject } from './schema-objects.ts';
 import { isKeyword, nameIn, type Token, tokensOf } from './sql-tokens.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../../src/source/database/postgres/postgres.ts';
-import type { SchemaStatement } from '../../../../../src/source/source.ts';
+import type { SchemaStatement } from '../../../../../src/source/schema-script.ts';
 import { createTestDatabase, type TestDatabase } from '../../../../support/postgres-database.ts';
 import { putBack } from '../../../../support/postgres-round-trip.ts';
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPostgres } from '../../../../../src/source/database/postgres/postgres.ts';
-import type { Database, SchemaScript } from '../../../../../src/source/source.ts';
+import type { SchemaScript } from '../../../../../src/source/schema-script.ts';
+import type { Database } from '../../../../../src/source/source.ts';
 import { createTestDatabase, type TestDatabase } from '../../../../support/postgres-database.ts';
 import { contents, putBack, take } from '../../../../support/postgres-round-trip.ts';
 import { scriptOf } from '../../../../support/postgres-schema.ts';

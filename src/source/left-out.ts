@@ -1,0 +1,5 @@
+/** Something that is not backed up, and why. */
+export interface LeftOut {
+  readonly name: string;
+  readonly reason: string;
+}
