@@ -12,6 +12,7 @@ import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { checkUnlock, keptSecrets } from './request-secrets.ts';
 import type { RunningRecord } from './running-record.ts';
+import { signerOf, whyNotTrusted } from './trust.ts';
 import { Findings } from './verify-findings.ts';
 import { levelOf, type VerifyRequest } from './verify-request.ts';
 
@@ -115,6 +116,9 @@ async function inspect(
     async (reader, report) => {
       findings.noteReport(report, reader.manifest);
       if (levelOf(record.row) !== 'RESTORE' || !report.contentChecked || findings.first !== undefined) return;
+      // Its schema is code: it runs nowhere, not even on scratch ground, unless somebody vouches for it.
+      const untrusted = whyNotTrusted(await signerOf(parts, workspaceId, reader.signature));
+      if (untrusted !== undefined) return findings.noteUndrilled(untrusted);
       const source = await sourceOf(parts, workspaceId, sourceId);
       requireGround(source, reader.manifest);
       const drilled = await drillBackup(parts, record, reader, source).catch((error: unknown) => {

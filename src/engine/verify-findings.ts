@@ -28,6 +28,7 @@ export class Findings {
   tables: CertifiedTable[] = [];
   restoreSeconds: number | null = null;
   #first: HoldfastError | undefined;
+  #undrilled: string | undefined;
 
   /** The first fault; undefined while there is none. */
   get first(): HoldfastError | undefined {
@@ -36,7 +37,7 @@ export class Findings {
 
   get verdict(): Verdict {
     if (this.#first !== undefined) return 'FAILED';
-    return this.report.contentChecked ? 'PASSED' : 'UNPROVEN';
+    return this.report.contentChecked && this.#undrilled === undefined ? 'PASSED' : 'UNPROVEN';
   }
 
   /** Takes an error that is about the bundle; any other ends the verification without a verdict. */
@@ -62,6 +63,11 @@ export class Findings {
     }));
   }
 
+  /** The drill was asked for and not made. */
+  noteUndrilled(reason: string): void {
+    this.#undrilled = `${reason} Its content is what it was, but it was not restored for a look.`;
+  }
+
   noteDrill({ tables, differences, restoreSeconds }: DrillReport): void {
     const digests = new Map(
       tables.map(({ schema, name, digest }) => [JSON.stringify([schema, name]), digest]),
@@ -84,6 +90,7 @@ export class Findings {
     const { contentChecked, entries, rows } = this.report;
     if (this.#first !== undefined) return this.#first.message;
     if (!contentChecked) return UNOPENED;
+    if (this.#undrilled !== undefined) return this.#undrilled;
     switch (level) {
       case 'CHECKSUM':
         return 'The file has the size and SHA-256 of the catalog.';
