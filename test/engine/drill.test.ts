@@ -8,6 +8,7 @@ import type { BundleReader } from '../../src/bundle/bundle.ts';
 import type { RecordRow, VerifyLevel } from '../../src/catalog/catalog.ts';
 import { TestEngine } from '../support/engine.ts';
 import { type Application, postgresApplication } from '../support/engine-application.ts';
+import { forgeBackup } from '../support/forged-backup.ts';
 import { createTestDatabase } from '../support/postgres-database.ts';
 import { loadScript } from '../support/postgres-load.ts';
 
@@ -137,6 +138,25 @@ describe('the levels', () => {
       progress: { fraction: 1 },
       result: { level: 'CHECKSUM', verdict: 'PASSED', rowsChecked: 0 },
     });
+  });
+
+  test('RESTORE makes no drill of a bundle that nobody trusted signed: its structure is code', async () => {
+    const { engine, actor } = holdfast;
+    const { id } = await engine.createSource(actor, {
+      ...application.definition,
+      name: 'forged',
+      drill: { url: null, onOwnServer: true },
+    });
+    const forged = await holdfast.backUp(id);
+    await forgeBackup(holdfast, forged.backupId, { unsigned: true });
+    const record = await holdfast.finished(
+      await engine.verifyBackup(actor, { backupId: forged.backupId, level: 'RESTORE' }),
+    );
+    expect(record).toMatchObject({
+      status: 'SUCCEEDED',
+      result: { verdict: 'UNPROVEN', message: expect.stringContaining('not signed'), restoreSeconds: null },
+    });
+    expect(record.phases.map(({ name }) => name)).toEqual(['CHECKSUM', 'CONTENT']);
   });
 
   test.each<VerifyLevel>(['CONTENT', 'RESTORE'])(

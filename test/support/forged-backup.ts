@@ -14,20 +14,30 @@ import type { TestEngine } from './engine.ts';
 export interface Forgery {
   readonly schema?: (schema: BundledSchema) => BundledSchema;
   readonly database?: (database: ManifestDatabase) => ManifestDatabase;
+  /** Nobody signs it; unless given this instance does. */
+  readonly unsigned?: true;
 }
 
 /** Puts the forged bundle in the place of the backup's, and its checksum into the catalog. */
 export async function forgeBackup(
-  { directory, opened }: TestEngine,
+  { directory, opened, parts }: TestEngine,
   backupId: string,
   forgery: Forgery,
 ): Promise<void> {
-  const { storageKey } = await opened.prisma.backup.findUniqueOrThrow({ where: { id: backupId } });
+  const { storageKey, workspaceId } = await opened.prisma.backup.findUniqueOrThrow({
+    where: { id: backupId },
+  });
   const path = join(directory, 'bundles', storageKey);
-  const reader = await bundleFormat.openReader(await openLocalFile(path, 'the bundle'), never);
+  const key = async (id: string) => (await parts.catalog.encryptionKeys.find(workspaceId, id))?.key;
+  const file = await openLocalFile(path, 'the bundle');
+  const reader = await bundleFormat.openReader(file, never, { unlock: { key } });
   const { value: content } = await withSpool(async (spoolDirectory) => {
     const { sink, content: written } = collectingSink();
-    const writer = bundleFormat.createWriter({ sink, spoolDirectory });
+    const writer = bundleFormat.createWriter({
+      sink,
+      spoolDirectory,
+      ...(!forgery.unsigned && { signer: parts.signer }),
+    });
     const { database } = reader.manifest;
     const script = await reader.readSchema(never);
     if (database === null || script === null) throw new Error('the bundle holds no database');
@@ -38,12 +48,12 @@ export async function forgeBackup(
     }
     for await (const entry of reader.entries(never)) {
       if (entry.kind === 'TABLE_PART' || entry.kind === 'SCHEMA') continue;
-      const file = entry.kind === 'FILE' ? Readable.from(reader.readFile(entry, never)) : undefined;
-      await writer.addFile(entry, file, () => undefined, never);
+      const content = entry.kind === 'FILE' ? Readable.from(reader.readFile(entry, never)) : undefined;
+      await writer.addFile(entry, content, () => undefined, never);
     }
     const forged = { ...database, tables, schema };
-    const draft = { ...reader.manifest, database: forgery.database?.(forged) ?? forged };
-    await writer.finish(draft, never);
+    const { signature: _old, ...made } = reader.manifest;
+    await writer.finish({ ...made, database: forgery.database?.(forged) ?? forged }, never);
     return written();
   });
   await reader.close();
