@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import type { HoldfastError } from '../errors.ts';
 import { statusOf, tellable } from './answer.ts';
-import { withoutValues } from './without-values.ts';
+import { refusalInPlace, withoutValues } from './without-values.ts';
 
 /** The error that a chain of GraphQL errors began with. */
 function originOf(error: unknown): unknown {
@@ -22,7 +22,9 @@ export function maskError(error: unknown, log: Logger): GraphQLError {
   const { code, hint, field } = answer;
   // Around a refusal GraphQL may have put what was refused: "Variable $x got invalid value …".
   const message =
-    answer === origin && error instanceof GraphQLError ? withoutValues(error.message) : answer.message;
+    answer === origin && error instanceof GraphQLError
+      ? refusalInPlace(error.message, answer.message)
+      : answer.message;
   return withPlace(message, error, {
     code,
     ...(hint !== undefined && { hint }),

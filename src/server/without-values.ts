@@ -20,3 +20,17 @@ export function withoutValues(message: string): string {
   const path = PATH.exec(told.slice(0, end))?.[0] ?? '';
   return `${variable[1]} an invalid value${path}${end < 0 ? '.' : told.slice(end)}`;
 }
+
+/** Where a value stands that one of our own scalars refused. */
+const REFUSED_AT = / at "([\w.]+)"; Expected value of type "\w+", but encountered error/;
+
+/**
+ * A refusal of a scalar with the place of the value. GraphQL puts the value on both sides of what the scalar said.
+ * @param refusal what the scalar said, which never repeats the value
+ */
+export function refusalInPlace(message: string, refusal: string): string {
+  const variable = VARIABLE.exec(message);
+  if (variable === null) return refusal;
+  const place = REFUSED_AT.exec(message)?.[1];
+  return `${variable[1]} an invalid value${place === undefined ? '' : ` at "${place}"`}: ${refusal}`;
+}

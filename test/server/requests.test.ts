@@ -89,7 +89,10 @@ describe('an operation', () => {
     const date = await server.ask('query ($f: BackupFilter) { backups(filter: $f) { totalCount } }', {
       f: { createdAfter: 'yesterday' },
     });
-    expect(date.errors?.[0]).toMatchObject({ message: expect.stringContaining('ISO 8601') });
+    expect(date.errors?.[0]?.message).toMatch(
+      /^Variable "\$f" got an invalid value at "f.createdAfter": .*ISO 8601/,
+    );
+    expect(JSON.stringify(date.errors)).not.toContain('yesterday');
   });
 });
 

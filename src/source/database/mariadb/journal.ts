@@ -153,6 +153,9 @@ export async function endRestoreSessions(
   }
 }
 
+/** A server may notice a little late that a session of before has gone. */
+const LETTING_GO_SECONDS = 5;
+
 /** Takes the named lock that shows that a session of the restore lives. */
 export async function holdName(
   session: MariadbSession,
@@ -160,7 +163,10 @@ export async function holdName(
   role: 'worker' | 'loader' | 'locker',
   signal: AbortSignal,
 ): Promise<void> {
-  const [row] = await session.query(`SELECT GET_LOCK(${quoteText(names.lock(role))}, 0)`, signal);
+  const [row] = await session.query(
+    `SELECT GET_LOCK(${quoteText(names.lock(role))}, ${LETTING_GO_SECONDS})`,
+    signal,
+  );
   if (row?.[0] === '1') return;
   throw new HoldfastError('SOURCE_BUSY', 'This restore is already at work in the database.', {
     hint: 'Wait until it has ended.',
