@@ -289,6 +289,9 @@ export type UploadRow = {
   expiresAt: Date;
 };
 
+/** What says whether the bundle of a backup is where it should be. */
+export type StoredBackup = Pick<BackupRow, 'id' | 'name' | 'storageKey' | 'missing'>;
+
 /** What retention needs to know of a backup. */
 export type BackupSummary = Pick<
   BackupRow,
@@ -323,13 +326,21 @@ export interface BackupRepository {
   summaries(workspaceId: string, sourceId: string | null): Promise<readonly BackupSummary[]>;
   setPinned(workspaceId: string, id: string, pinned: boolean): Promise<BackupRow | undefined>;
   setMissing(id: string, missing: boolean): Promise<void>;
+  /** At most `count` backups whose id comes after `after`, by id, without those being deleted. */
+  stored(workspaceId: string, after: string | null, count: number): Promise<readonly StoredBackup[]>;
+  /** Whether any backup has its bundle in storage, as far as the catalog knows. */
+  anyStored(workspaceId: string): Promise<boolean>;
+  /** Those of the storage keys that are of a backup, be it one that is being deleted. */
+  knownKeys(storageKeys: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Workspaces that have backups. */
+  workspaces(): Promise<readonly string[]>;
   /**
    * Adds a certificate and makes it the backup's last verification, in one transaction; but a shallower look that finds
    * nothing does not replace what a deeper one has found. NOT_FOUND without the backup.
    */
   certify(certificate: Omit<CertificateRow, 'id'>): Promise<CertificateRow>;
-  /** Marks a backup before its file is removed. */
-  markDeleting(id: string, at: Date): Promise<void>;
+  /** Marks a backup before its file is removed; null takes the mark back. */
+  markDeleting(id: string, at: Date | null): Promise<void>;
   /** Backups whose deletion was begun and not finished, of every workspace. */
   deleting(): Promise<readonly BackupRow[]>;
   delete(id: string): Promise<void>;

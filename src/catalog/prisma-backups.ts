@@ -68,6 +68,33 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
       await prisma.backup.updateMany({ where: { id }, data: { missing } });
     },
 
+    stored(workspaceId, after, count) {
+      return prisma.backup.findMany({
+        where: { workspaceId, deletingAt: null, ...(after !== null && { id: { gt: after } }) },
+        orderBy: { id: 'asc' },
+        take: count,
+        select: { id: true, name: true, storageKey: true, missing: true },
+      });
+    },
+
+    async anyStored(workspaceId) {
+      const where = { workspaceId, missing: false };
+      return (await prisma.backup.findFirst({ where, select: { id: true } })) !== null;
+    },
+
+    async knownKeys(storageKeys) {
+      const rows = await prisma.backup.findMany({
+        where: { storageKey: { in: [...storageKeys] } },
+        select: { storageKey: true },
+      });
+      return new Set(rows.map(({ storageKey }) => storageKey));
+    },
+
+    async workspaces() {
+      const rows = await prisma.backup.groupBy({ by: ['workspaceId'] });
+      return rows.map(({ workspaceId }) => workspaceId);
+    },
+
     async certify(certificate) {
       const { backupId, finishedAt, level, verdict, message } = certificate;
       const row = await prisma.$transaction(async (tx) => {

@@ -1,7 +1,7 @@
 /** Bundles in a directory of this host. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, type Stats } from 'node:fs';
-import { lstat, mkdir, opendir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, opendir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemErrorCode, throwIfAborted } from '../errors.ts';
 import { beginUpload, syncDirectory } from './filesystem-upload.ts';
@@ -97,6 +97,21 @@ export function openFilesystemStorage(directory: string): Storage {
         await requireDirectory();
         await rm(path, { force: true });
         if ((await lstatIfThere(dirname(path))) !== undefined) await syncDirectory(dirname(path));
+      });
+    },
+
+    async hasFolder(folder, signal) {
+      const path = join(directory, ...folderSegments(folder));
+      throwIfAborted(signal);
+      return attempt(`look for ${folder}`, async () => {
+        try {
+          // Followed when it is a link: whoever runs the host may put a workspace on a disk of its own.
+          return (await stat(path)).isDirectory();
+        } catch (error) {
+          if (systemErrorCode(error) !== 'ENOENT') throw error;
+          await requireDirectory();
+          return false;
+        }
       });
     },
 

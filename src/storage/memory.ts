@@ -31,6 +31,7 @@ function access(content: Buffer): RandomAccess {
 /** Makes an empty storage in memory. */
 export function createMemoryStorage(): Storage {
   const objects = new Map<string, HeldObject>();
+  const folders = new Set<string>();
 
   function upload(key: string, signal: AbortSignal): StorageUpload {
     const chunks: Buffer[] = [];
@@ -62,8 +63,10 @@ export function createMemoryStorage(): Storage {
 
   return {
     async create(key, signal) {
-      keySegments(key);
+      const segments = keySegments(key);
       throwIfAborted(signal);
+      for (let depth = 1; depth < segments.length; depth += 1)
+        folders.add(segments.slice(0, depth).join('/'));
       return upload(key, signal);
     },
     async open(key, signal) {
@@ -83,6 +86,11 @@ export function createMemoryStorage(): Storage {
       keySegments(key);
       throwIfAborted(signal);
       objects.delete(key);
+    },
+    async hasFolder(folder, signal) {
+      folderSegments(folder);
+      throwIfAborted(signal);
+      return folders.has(folder);
     },
     async *list(folder, signal) {
       folderSegments(folder);

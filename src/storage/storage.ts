@@ -54,6 +54,11 @@ export interface Storage {
   stat(key: StorageKey, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** Durable when it resolves. Idempotent: deleting what is not there succeeds. */
   delete(key: StorageKey, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the folder is there, be it empty. That it is not may mean that nothing was ever stored in it, or that this
+   * is not the storage it was stored in (a disk that is not mounted); it says nothing of the objects.
+   */
+  hasFolder(folder: string, signal: AbortSignal): Promise<boolean>;
   /** Every visible object of a folder, in no particular order; never a half-written one. */
   list(folder: string, signal: AbortSignal): AsyncIterable<StoredObject>;
   /**

@@ -157,6 +157,16 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
       expect(await keys(storage, 'unknown')).toEqual([]);
     });
 
+    test('a folder is there from the first upload into it on, also when its last object is deleted', async () => {
+      expect(await storage.hasFolder('w1', never)).toBe(false);
+      await put(storage, 'w1/a.zip', Buffer.from('1'));
+      expect(await storage.hasFolder('w1', never)).toBe(true);
+      expect(await storage.hasFolder('w2', never)).toBe(false);
+      await storage.delete('w1/a.zip', never);
+      expect(await storage.hasFolder('w1', never)).toBe(true);
+      await expect(storage.hasFolder('../w1', never)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    });
+
     test('sweeping a key removes unfinished uploads to it and nothing else', async () => {
       await put(storage, 'w1/a.zip', Buffer.from('kept'));
       const other = await storage.create('w1/a.zip.b.zip', never);
