@@ -111,7 +111,9 @@ async function startParts(
     log,
     now: () => new Date(),
   };
-  const { engine, stop: stopEngine } = await startEngine(parts);
+  const { engine, stop: stopEngine } = await startEngine(parts, {
+    reconcileEveryMs: config.reconcileMinutes * 60_000,
+  });
   stops.push(stopEngine);
   const server = createServer({
     config: {

@@ -29,6 +29,10 @@ export const CONFIG_KEYS = {
     'Key that seals secrets, 32 bytes in base64 or hex. Without it, <data>/instance.key is made.',
   ],
   HOLDFAST_UPLOAD_LIMIT_BYTES: ['10737418240', 'Largest upload, bytes (10 GiB).'],
+  HOLDFAST_RECONCILE_MINUTES: [
+    '60',
+    'How often the catalog is compared with the storage, minutes, besides at the start; 0 only then.',
+  ],
   HOLDFAST_DEVELOPMENT: ['false', 'true serves GraphiQL at /graphql.'],
   HOLDFAST_LOG_LEVEL: ['info', 'fatal, error, warn, info, debug, trace or silent.'],
 } as const satisfies Record<`HOLDFAST_${string}`, readonly [fallback: string, meaning: string]>;
@@ -44,6 +48,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   readonly instanceKey: string | undefined;
   readonly uploadLimitBytes: number;
+  /** Between two comparisons of catalog and storage; 0 for the one at the start alone. */
+  readonly reconcileMinutes: number;
   readonly development: boolean;
   readonly logLevel: string;
   readonly version: string;
@@ -62,6 +68,12 @@ const schema = z.object({
     .int()
     .positive()
     .default(10 * 1024 ** 3),
+  HOLDFAST_RECONCILE_MINUTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(7 * 24 * 60)
+    .default(60),
   HOLDFAST_DEVELOPMENT: z.enum(['true', 'false']).default('false'),
   HOLDFAST_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -97,6 +109,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     publicUrl: values.HOLDFAST_PUBLIC_URL?.replace(/\/+$/, ''),
     instanceKey: values.HOLDFAST_INSTANCE_KEY,
     uploadLimitBytes: values.HOLDFAST_UPLOAD_LIMIT_BYTES,
+    reconcileMinutes: values.HOLDFAST_RECONCILE_MINUTES,
     development: values.HOLDFAST_DEVELOPMENT === 'true',
     logLevel: values.HOLDFAST_LOG_LEVEL,
     version: programVersion(),

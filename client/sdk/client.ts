@@ -137,9 +137,18 @@ export function createClient(options: ClientOptions) {
     /** Protects a backup from rotation and deletion, or lets it go again. */
     pinBackup: async (input: Input<documents.PinBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.PinBackupDocument, { input }, request)).pinBackup,
-    /** Starts to verify an uploaded bundle and take it in as a backup. */
+    /** Starts to verify a bundle that was uploaded, or lies in the storage, and take it in as a backup. */
     importBackup: async (input: Input<documents.ImportBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.ImportBackupDocument, { input }, request)).importBackup,
+    /** A page of the files in the storage that are no backup yet. Needs ADMIN. */
+    unknownBundles: async ({
+      signal,
+      ...variables
+    }: ListOptions<documents.UnknownBundlesQueryVariables> = {}) =>
+      (await run(documents.UnknownBundlesDocument, variables, { signal })).unknownBundles ?? null,
+    /** Looks in the storage for the bundle of every backup now, and marks those that are gone or there again. */
+    reconcileStorage: async (request?: RequestOptions) =>
+      (await run(documents.ReconcileStorageDocument, {}, request)).reconcileStorage,
 
     /** What a restore would do; changes nothing. */
     restorePlan: async (input: Input<documents.RestorePlanQueryVariables>, request?: RequestOptions) =>

@@ -7,16 +7,25 @@ import { type BundleFile, unlockingOf } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunningRecord } from './running-record.ts';
 
-/** SHA-256 of a whole file, hexadecimal. */
+/** SHA-256 of a whole file, hexadecimal. @throws HoldfastError STORAGE_UNAVAILABLE when the storage gives another number of bytes */
 export async function hashFile(
   file: RandomAccess,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<string> {
   const hash = createHash('sha256');
+  let read = 0;
   for await (const chunk of file.read(0, file.sizeBytes, signal)) {
     hash.update(chunk);
+    read += chunk.length;
     onBytes(chunk.length);
+  }
+  if (read !== file.sizeBytes) {
+    throw new HoldfastError(
+      'STORAGE_UNAVAILABLE',
+      `The storage gave ${read} of ${file.sizeBytes} bytes of a bundle.`,
+      { hint: 'Check that the storage is healthy, then try again.' },
+    );
   }
   return hash.digest('hex');
 }

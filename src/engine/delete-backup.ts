@@ -4,6 +4,7 @@ import { HoldfastError } from '../errors.ts';
 import type { Actor } from './engine.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest } from './record-request.ts';
+import { requireStorage } from './require-storage.ts';
 
 /** Deletes one backup. @throws HoldfastError NOT_FOUND, INVALID_INPUT (pinned), LOCK_HELD (being read) */
 export async function deleteBackup(parts: EngineParts, actor: Actor, backupId: string): Promise<void> {
@@ -24,15 +25,34 @@ export async function deleteBackup(parts: EngineParts, actor: Actor, backupId: s
   await removeBackup(parts, backup, new AbortController().signal);
 }
 
-/** Removes file and row. Idempotent: what a crash left half done is finished. */
+/**
+ * Removes file and row. Idempotent: what a crash left half done is finished.
+ * @throws HoldfastError STORAGE_UNAVAILABLE; the backup stays a backup unless its file is gone
+ */
 export async function removeBackup(
   parts: EngineParts,
   backup: BackupRow,
   signal: AbortSignal,
 ): Promise<void> {
+  await requireStorage(parts, backup.workspaceId, signal);
   if (backup.deletingAt === null) await parts.catalog.backups.markDeleting(backup.id, parts.now());
-  await parts.storage.delete(backup.storageKey, signal);
+  try {
+    await parts.storage.delete(backup.storageKey, signal);
+  } catch (error) {
+    await keepUndeleted(parts, backup);
+    throw error;
+  }
   await parts.catalog.backups.delete(backup.id);
+}
+
+/** A bundle that is still there is whole: its backup is one again. Where nobody can tell, recovery tries again. */
+async function keepUndeleted(parts: EngineParts, { id, storageKey }: BackupRow): Promise<void> {
+  try {
+    const object = await parts.storage.stat(storageKey, new AbortController().signal);
+    if (object !== undefined) await parts.catalog.backups.markDeleting(id, null);
+  } catch (error) {
+    parts.log.warn({ err: error, backupId: id }, 'a backup was not deleted; that is tried again later');
+  }
 }
 
 /** Backups that an unfinished record reads. */

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { RowRange } from '../bundle/bundle.ts';
-import type { Compression } from '../bundle/manifest.ts';
+import type { Compression, ManifestEncryption } from '../bundle/manifest.ts';
 import type {
   BackupRow,
   DrillSettings,
@@ -258,6 +258,56 @@ export interface BundledRow {
   readonly sizeBytes: number;
 }
 
+/** An object of the storage that is not in the catalog. */
+export interface UnknownBundle {
+  /** What importStored takes. */
+  readonly storageKey: string;
+  readonly name: string;
+  /** Bytes. */
+  readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+  /** What its manifest says; null when it cannot be read as a bundle. */
+  readonly bundle: {
+    readonly createdAt: Date;
+    readonly sourceName: string;
+    readonly formatVersion: number;
+    readonly encryption: ManifestEncryption;
+    readonly signer: BundleSigner;
+  } | null;
+  /** Why it cannot; null when it can. */
+  readonly problem: string | null;
+}
+
+/** Which of them to tell, by storage key. */
+export interface UnknownBundleRange {
+  /** The storage key to begin behind; null begins with the first. */
+  readonly after: string | null;
+  readonly count: number;
+}
+
+export interface UnknownBundlePage {
+  /** By storage key. */
+  readonly bundles: readonly UnknownBundle[];
+  /** Whether others follow. */
+  readonly more: boolean;
+}
+
+/** What a comparison of catalog and storage found. */
+export interface Reconciliation {
+  /** Backups whose bundle was looked for, with an answer. */
+  readonly checked: number;
+  /** Those of them whose bundle is gone. */
+  readonly missing: number;
+  /** Those that are marked missing since now. */
+  readonly vanished: number;
+  /** Those that were marked missing until now. */
+  readonly returned: number;
+  /** Backups whose bundle could not be looked for: nothing of them was changed. The log says why. */
+  readonly undecided: number;
+  /** Stored objects that are not in the catalog. */
+  readonly unknown: number;
+}
+
 /** The answer of a rotation: what happens to each backup, and the record that does it (null in a dry run). */
 export interface Rotation {
   readonly verdicts: readonly RetentionVerdict[];
@@ -290,6 +340,20 @@ export interface Engine {
   pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;
   /** A sealed bundle whose key is not held is taken in too, with a warning: what it holds was not looked at. */
   importBackup(actor: Actor, uploadId: string, sourceId: string | null, unlock?: Unlock): Promise<RecordRow>;
+  /**
+   * Takes in a bundle that lies in the storage already, where it lies; otherwise as importBackup. A refused one stays
+   * as it is. NOT_FOUND also for what lies in another workspace, INVALID_INPUT when it is a backup already.
+   */
+  importStored(
+    actor: Actor,
+    storageKey: string,
+    sourceId: string | null,
+    unlock?: Unlock,
+  ): Promise<RecordRow>;
+  /** What lies in the workspace's folder of the storage and is not in the catalog. */
+  unknownBundles(actor: Actor, range: UnknownBundleRange, signal: AbortSignal): Promise<UnknownBundlePage>;
+  /** Marks backups whose bundle is gone from the storage or there again. The server does it by itself, too. */
+  reconcileStorage(actor: Actor, signal: AbortSignal): Promise<Reconciliation>;
   cancelRecord(actor: Actor, recordId: string): Promise<RecordRow>;
   /**
    * Says how a restore ended whose database cannot be asked; nobody checks it. Written down when it resolves, and

@@ -1,4 +1,4 @@
-/** importBackup: an uploaded bundle is checked, moved into storage and catalogued. */
+/** importBackup: a bundle is checked and catalogued; an uploaded one is moved into storage before, a stored one stays. */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,22 +8,26 @@ import { newBundleName } from '../bundle/bundle-name.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
-import type { RandomAccess } from '../storage/storage.ts';
+import type { RandomAccess, StoredObject } from '../storage/storage.ts';
+import { requireUnchanged } from './catalogue-bundle.ts';
 import { checkChecksum, withCheckedBundle } from './check-bundle.ts';
 import { catalogue, countsOf } from './create-backup.ts';
 import type { Actor, Unlock } from './engine.ts';
 import { requireSource } from './find-source.ts';
+import { readStored } from './import-stored.ts';
 import { type BundleFile, findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRequest, toRequest } from './record-request.ts';
 import type { RecordRunner } from './record-runner.ts';
 import { checkUnlock, type KeptSecrets, keptSecrets } from './request-secrets.ts';
+import { requireStorage } from './require-storage.ts';
 import type { RunningRecord } from './running-record.ts';
 import { signerOf, whyNotTrusted } from './trust.ts';
 
 /** What an IMPORT record remembers. */
 export type ImportRequest = KeptSecrets & {
-  readonly uploadId: string;
+  /** Null for a bundle that lies under the storage key already; it is never removed. */
+  readonly uploadId: string | null;
   readonly storageKey: string;
 };
 
@@ -64,8 +68,7 @@ export async function importBackup(
 /** Executes an IMPORT record. */
 export async function executeImport(parts: EngineParts, record: RunningRecord): Promise<void> {
   const { uploadId, storageKey } = readRequest<ImportRequest>(record.row);
-  const bundle = await findBundle(parts, record.row.workspaceId, { uploadId });
-  await checkChecksum(record, bundle);
+  const { bundle, object } = await bundleOf(parts, record);
   // A bundle of anybody is taken in; restoring it is what needs trust.
   const { manifest, report, signer } = await withCheckedBundle(
     parts,
@@ -78,21 +81,26 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
       signer: await signerOf(parts, bundle.workspaceId, reader.signature),
     }),
   );
-  await record.phase('RECEIVE', async (meter) => {
-    meter.expect({ bytes: bundle.sizeBytes });
-    await copyIntoStorage(parts, bundle, storageKey, (bytes) => meter.add({ bytes }), record.signal);
-  });
+  if (object !== undefined) await requireUnchanged(parts, object, record.signal);
+  else {
+    await record.phase('RECEIVE', async (meter) => {
+      meter.expect({ bytes: bundle.sizeBytes });
+      await copyIntoStorage(parts, bundle, storageKey, (bytes) => meter.add({ bytes }), record.signal);
+    });
+  }
   const backup = await record.finalPhase('CATALOG', async () => {
-    const stored = { manifest, sizeBytes: bundle.sizeBytes, checksum: bundle.checksum };
+    const { sizeBytes, checksum } = bundle;
     try {
-      return await catalogue(parts, record.row, storageKey, stored);
+      return await catalogue(parts, record.row, storageKey, { manifest, sizeBytes, checksum });
     } catch (error) {
-      // The upload is still there: the import can be tried again.
-      await parts.storage.delete(storageKey, new AbortController().signal);
+      // The upload is still there: the import can be tried again. A file that lay there stays.
+      if (uploadId !== null) await parts.storage.delete(storageKey, new AbortController().signal);
       throw error;
     }
   });
-  if (!(await uploadsInUse(parts, record.row.id)).has(uploadId)) await dropUpload(parts, uploadId);
+  if (uploadId !== null && !(await uploadsInUse(parts, record.row.id)).has(uploadId)) {
+    await dropUpload(parts, uploadId);
+  }
   record.setResult({
     kind: 'IMPORT',
     tables: manifest.database?.tables.length ?? 0,
@@ -109,6 +117,18 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
     );
   }
   await record.amend({ backupId: backup.id, sizeBytes: backup.sizeBytes, checksum: backup.checksum });
+}
+
+/** What to import, its checksum known; `object` when it lies in storage already. */
+async function bundleOf(
+  parts: EngineParts,
+  record: RunningRecord,
+): Promise<{ bundle: BundleFile; object?: StoredObject }> {
+  const { uploadId, storageKey } = readRequest<ImportRequest>(record.row);
+  if (uploadId === null) return await readStored(parts, record, storageKey);
+  const bundle = await findBundle(parts, record.row.workspaceId, { uploadId });
+  await checkChecksum(record, bundle);
+  return { bundle };
 }
 
 /** Uploads that an unfinished record reads, other than `exceptRecordId`. */
@@ -148,6 +168,7 @@ async function copyIntoStorage(
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  await requireStorage(parts, bundle.workspaceId, signal);
   const upload = await parts.storage.create(storageKey, signal);
   let file: RandomAccess | undefined;
   try {

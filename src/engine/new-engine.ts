@@ -8,10 +8,12 @@ import { deleteBackup } from './delete-backup.ts';
 import type { Engine } from './engine.ts';
 import { executorOf } from './execute.ts';
 import { importBackup } from './import-backup.ts';
+import { importStored } from './import-stored.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRows } from './read-rows.ts';
 import { receiveUpload } from './receive-upload.ts';
+import { reconcileStorage } from './reconcile-storage.ts';
 import { RecordRunner } from './record-runner.ts';
 import { type Recovery, startRecovery } from './recover.ts';
 import { restoreBackup } from './restore-backup.ts';
@@ -19,8 +21,10 @@ import { restorePlan } from './restore-plan.ts';
 import { rotateBackups } from './rotate-backups.ts';
 import { distrustSigner, rotateEncryptionKey, trustSigner } from './signers.ts';
 import { createSource, deleteSource, updateSource } from './sources.ts';
+import { startReconciliation } from './start-reconciliation.ts';
 import { testSource } from './test-source.ts';
 import { instanceSigner } from './trust.ts';
+import { unknownBundles } from './unknown-bundles.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 /** An engine at work. */
@@ -30,13 +34,25 @@ export interface StartedEngine {
   stop(): Promise<void>;
 }
 
+/** What an engine does by itself. */
+export interface EngineHabits {
+  /** Between two comparisons of catalog and storage, milliseconds; 0 for the one at the start alone, null for none. */
+  readonly reconcileEveryMs: number | null;
+}
+
 /** Recovers what an earlier process left, then takes requests. */
-export async function startEngine(parts: EngineParts): Promise<StartedEngine> {
+export async function startEngine(
+  parts: EngineParts,
+  { reconcileEveryMs }: EngineHabits = { reconcileEveryMs: null },
+): Promise<StartedEngine> {
   const runner = new RecordRunner(parts, executorOf(parts));
   const recovery = await startRecovery(parts, runner);
+  const stopReconciliation =
+    reconcileEveryMs === null ? undefined : startReconciliation(parts, reconcileEveryMs);
   return {
     engine: bind(parts, runner, recovery),
     async stop() {
+      await stopReconciliation?.();
       await recovery.stop();
       await runner.stop();
     },
@@ -63,6 +79,10 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     },
     importBackup: (actor, uploadId, sourceId, unlock) =>
       importBackup(parts, runner, actor, uploadId, sourceId, unlock),
+    importStored: (actor, storageKey, sourceId, unlock) =>
+      importStored(parts, runner, actor, storageKey, sourceId, unlock),
+    unknownBundles: (actor, range, signal) => unknownBundles(parts, actor, range, signal),
+    reconcileStorage: (actor, signal) => reconcileStorage(parts, actor.workspaceId, signal),
     cancelRecord: (actor, recordId) => cancelRecord(parts, runner, actor.workspaceId, recordId),
     decideRestore: (actor, recordId, targetState) =>
       decideRestore(parts, runner, recovery, actor, recordId, targetState),

@@ -7,6 +7,7 @@ import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import type { BundleOrigin, Unlock } from './engine.ts';
 import type { EngineParts } from './parts.ts';
+import { requireStorage } from './require-storage.ts';
 
 /** What is known of a bundle before it is opened. */
 export interface BundleFile {
@@ -65,11 +66,12 @@ export async function findBundle(
 /** Opens a stored bundle. One that certainly is not there is marked as missing, one that was put back no longer. */
 export async function openStored(
   parts: EngineParts,
-  { id: backupId, storageKey, name, missing }: BackupRow,
+  { id: backupId, workspaceId, storageKey, name, missing }: BackupRow,
   signal: AbortSignal,
 ): Promise<RandomAccess> {
   const file = await parts.storage.open(storageKey, signal).catch(async (error: unknown) => {
     if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
+    await requireStorage(parts, workspaceId, signal);
     await parts.catalog.backups.setMissing(backupId, true);
     throw new HoldfastError('STORAGE_UNAVAILABLE', `The bundle ${name} is gone from the storage.`, {
       hint: 'Put the file back, or choose another backup. The catalog marks this one as missing now.',

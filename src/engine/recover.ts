@@ -9,7 +9,7 @@ import type { RecordRow } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import { isFinished } from '../events/persisted-events.ts';
 import { freeAbandonedLocks } from './abandoned-lock.ts';
-import { hashFile } from './check-bundle.ts';
+import { readStoredBundle } from './catalogue-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
 import { removeBackup } from './delete-backup.ts';
 import { died } from './died.ts';
@@ -23,6 +23,7 @@ import type { RecordRunner } from './record-runner.ts';
 import { retryLeftovers } from './recover-leftovers.ts';
 import { recoverRestore } from './recover-restore.ts';
 import { secretsOwner } from './request-secrets.ts';
+import { requireStorage } from './require-storage.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
@@ -221,22 +222,14 @@ async function recoverCreate(
     await finishCreate(record, catalogued);
     return undefined;
   }
-  const object = await parts.storage.stat(storageKey, signal);
-  if (object === undefined) {
+  if ((await parts.storage.stat(storageKey, signal)) === undefined) {
+    await requireStorage(parts, row.workspaceId, signal);
     return died(row, 'Nothing of the unfinished bundle was kept.', 'Start the backup again.');
   }
-  const file = await parts.storage.open(storageKey, signal);
-  try {
-    const checksum = await hashFile(file, () => undefined, signal);
-    const reader = await parts.bundles.openReader(file, signal);
-    const { manifest } = reader;
-    record.warn('The server stopped after the bundle was stored; it was catalogued by recovery.');
-    const stored = { manifest, checksum, sizeBytes: object.sizeBytes };
-    await finishCreate(record, await catalogue(parts, row, storageKey, stored));
-    return undefined;
-  } finally {
-    await file.close();
-  }
+  const stored = await readStoredBundle(parts, storageKey, () => undefined, signal);
+  record.warn('The server stopped after the bundle was stored; it was catalogued by recovery.');
+  await finishCreate(record, await catalogue(parts, row, storageKey, stored));
+  return undefined;
 }
 
 async function recoverImport(parts: EngineParts, row: RecordRow): Promise<HoldfastError> {
@@ -244,11 +237,18 @@ async function recoverImport(parts: EngineParts, row: RecordRow): Promise<Holdfa
   const { signal } = new AbortController();
   const backup = await parts.catalog.backups.findByStorageKey(storageKey);
   if (backup === undefined) {
+    // Imported where it lies, the file was there before the record.
+    if (uploadId === null) {
+      return died(row, 'Nothing was imported; the file lies where it did.', 'Import it again.');
+    }
+    await requireStorage(parts, row.workspaceId, signal);
     await parts.storage.delete(storageKey, signal);
     await parts.storage.sweep(storageKey, signal);
     return died(row, 'Nothing was imported; the upload is still there.', 'Import it again.');
   }
-  if (!(await uploadsInUse(parts, row.id)).has(uploadId)) await dropUpload(parts, uploadId);
+  if (uploadId !== null && !(await uploadsInUse(parts, row.id)).has(uploadId)) {
+    await dropUpload(parts, uploadId);
+  }
   return died(
     row,
     `The bundle was catalogued as ${backup.name}, though.`,

@@ -12,6 +12,7 @@ import type { Compression, Manifest, ManifestDraft } from '../bundle/manifest.ts
 import type { Sealing } from '../bundle/sealing.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { EngineParts } from './parts.ts';
+import { requireStorage } from './require-storage.ts';
 import type { RunningRecord } from './running-record.ts';
 
 /** What the writer may be ahead of the storage. */
@@ -88,6 +89,7 @@ async function storeThrough(
   spoolDirectory: string,
   fill: FillBundle,
 ): Promise<StoredBundle> {
+  await requireStorage(parts, record.row.workspaceId, record.signal);
   const upload = await parts.storage.create(storageKey, record.signal);
   // A storage that fails (full disk) must stop the writer at once, with the storage's own error.
   const storageFailed = new AbortController();

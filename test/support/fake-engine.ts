@@ -172,6 +172,25 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
       found(await catalog.uploads.find(actor.workspaceId, uploadId), 'upload');
       return start(actor, 'IMPORT', { sourceId });
     },
+    async importStored(actor, storageKey, sourceId) {
+      found(storageKey.startsWith(`${actor.workspaceId}/`) || undefined, 'file');
+      return start(actor, 'IMPORT', { sourceId });
+    },
+    async unknownBundles({ workspaceId }, { after, count }) {
+      const files = ['a.zip', 'b.zip', 'c.zip'].map((name) => ({
+        storageKey: `${workspaceId}/${name}`,
+        name,
+        sizeBytes: 3,
+        modifiedAt: new Date('2026-01-02T03:04:05.000Z'),
+        bundle: null,
+        problem: 'no bundle',
+      }));
+      const rest = files.filter(({ storageKey }) => after === null || storageKey > after);
+      return { bundles: rest.slice(0, count), more: rest.length > count };
+    },
+    async reconcileStorage() {
+      return { checked: 5, missing: 2, vanished: 1, returned: 0, undecided: 0, unknown: 3 };
+    },
     async cancelRecord(actor, recordId) {
       const canceled = await catalog.records.requestCancel(actor.workspaceId, recordId);
       return found(canceled, 'record').record;

@@ -242,14 +242,16 @@ export type FileTreeInput = {
   path: string;
 };
 
-/** Which upload to import. */
+/** Which bundle to import: exactly one of uploadId and storageKey. */
 export type ImportBackupInput = {
   /** The source it belongs to; left out, it belongs to none. */
   sourceId?: string | null | undefined;
+  /** A file that lies in the storage already, as `unknownBundles` names it. It stays where it lies. */
+  storageKey?: string | null | undefined;
   /** What opens the bundle, where its key is not kept here. Without it the bundle is taken in unread, with a warning. */
   unlock?: UnlockInput | null | undefined;
   /** The id that POST /upload answered. */
-  uploadId: string;
+  uploadId?: string | null | undefined;
 };
 
 /** A MariaDB database (10.6 or newer), or a MySQL one (8.0 or newer, untested). */
@@ -797,6 +799,23 @@ export type ImportBackupMutation = { importBackup:
     | { __typename: 'ImportBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type UnknownBundlesQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type UnknownBundlesQuery = { unknownBundles: { pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { storageKey: string, name: string, sizeBytes: string, modifiedAt: string, problem: string | null, bundle: { createdAt: string, sourceName: string, formatVersion: number, encryption: { mode: EncryptionMode }, signature: { state: SignerState, fingerprint: string | null } } | null } }> } | null };
+
+export type ReconcileStorageMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ReconcileStorageMutation = { reconcileStorage:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ReconcileStoragePayload', checked: number, missing: number, vanished: number, returned: number, undecided: number, unknown: number }
     | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
    };
 
@@ -2151,6 +2170,66 @@ fragment RecordState on Record {
     hint
   }
 }`) as unknown as TypedDocumentString<ImportBackupMutation, ImportBackupMutationVariables>;
+export const UnknownBundlesDocument = new TypedDocumentString(`
+    query UnknownBundles($first: Int, $after: String) {
+  unknownBundles(first: $first, after: $after) {
+    pageInfo {
+      ...PageFields
+    }
+    edges {
+      cursor
+      node {
+        storageKey
+        name
+        sizeBytes
+        modifiedAt
+        problem
+        bundle {
+          createdAt
+          sourceName
+          formatVersion
+          encryption {
+            mode
+          }
+          signature {
+            state
+            fingerprint
+          }
+        }
+      }
+    }
+  }
+}
+    fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<UnknownBundlesQuery, UnknownBundlesQueryVariables>;
+export const ReconcileStorageDocument = new TypedDocumentString(`
+    mutation ReconcileStorage {
+  reconcileStorage {
+    __typename
+    ... on ReconcileStoragePayload {
+      checked
+      missing
+      vanished
+      returned
+      undecided
+      unknown
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<ReconcileStorageMutation, ReconcileStorageMutationVariables>;
 export const EncryptionKeysDocument = new TypedDocumentString(`
     query EncryptionKeys {
   encryptionKeys {
