@@ -147,8 +147,10 @@ export function createClient(options: ClientOptions) {
     }: ListOptions<documents.UnknownBundlesQueryVariables> = {}) =>
       (await run(documents.UnknownBundlesDocument, variables, { signal })).unknownBundles ?? null,
     /** Looks in the storage for the bundle of every backup now, and marks those that are gone or there again. */
-    reconcileStorage: async (request?: RequestOptions) =>
-      (await run(documents.ReconcileStorageDocument, {}, request)).reconcileStorage,
+    reconcileStorage: async (
+      input: Input<documents.ReconcileStorageMutationVariables> = {},
+      request?: RequestOptions,
+    ) => (await run(documents.ReconcileStorageDocument, { input }, request)).reconcileStorage,
 
     /** What a restore would do; changes nothing. */
     restorePlan: async (input: Input<documents.RestorePlanQueryVariables>, request?: RequestOptions) =>

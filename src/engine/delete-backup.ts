@@ -27,7 +27,7 @@ export async function deleteBackup(parts: EngineParts, actor: Actor, backupId: s
 
 /**
  * Removes file and row. Idempotent: what a crash left half done is finished.
- * @throws HoldfastError STORAGE_UNAVAILABLE; the backup stays a backup unless its file is gone
+ * @throws HoldfastError STORAGE_UNAVAILABLE; a deletion that begins here is taken back unless the file is gone
  */
 export async function removeBackup(
   parts: EngineParts,
@@ -39,7 +39,8 @@ export async function removeBackup(
   try {
     await parts.storage.delete(backup.storageKey, signal);
   } catch (error) {
-    await keepUndeleted(parts, backup);
+    // One that was begun earlier was answered, or its process died: recovery goes on with it.
+    if (backup.deletingAt === null) await keepUndeleted(parts, backup);
     throw error;
   }
   await parts.catalog.backups.delete(backup.id);

@@ -292,13 +292,18 @@ export interface UnknownBundlePage {
   readonly more: boolean;
 }
 
+export interface ReconcileStorageRequest {
+  /** Count, and mark nothing. */
+  readonly dryRun: boolean;
+}
+
 /** What a comparison of catalog and storage found. */
 export interface Reconciliation {
   /** Backups whose bundle was looked for, with an answer. */
   readonly checked: number;
   /** Those of them whose bundle is gone. */
   readonly missing: number;
-  /** Those that are marked missing since now. */
+  /** Those that were not marked missing until now. */
   readonly vanished: number;
   /** Those that were marked missing until now. */
   readonly returned: number;
@@ -353,7 +358,11 @@ export interface Engine {
   /** What lies in the workspace's folder of the storage and is not in the catalog. */
   unknownBundles(actor: Actor, range: UnknownBundleRange, signal: AbortSignal): Promise<UnknownBundlePage>;
   /** Marks backups whose bundle is gone from the storage or there again. The server does it by itself, too. */
-  reconcileStorage(actor: Actor, signal: AbortSignal): Promise<Reconciliation>;
+  reconcileStorage(
+    actor: Actor,
+    request: ReconcileStorageRequest,
+    signal: AbortSignal,
+  ): Promise<Reconciliation>;
   cancelRecord(actor: Actor, recordId: string): Promise<RecordRow>;
   /**
    * Says how a restore ended whose database cannot be asked; nobody checks it. Written down when it resolves, and

@@ -82,7 +82,8 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     importStored: (actor, storageKey, sourceId, unlock) =>
       importStored(parts, runner, actor, storageKey, sourceId, unlock),
     unknownBundles: (actor, range, signal) => unknownBundles(parts, actor, range, signal),
-    reconcileStorage: (actor, signal) => reconcileStorage(parts, actor.workspaceId, signal),
+    reconcileStorage: (actor, { dryRun }, signal) =>
+      reconcileStorage(parts, actor.workspaceId, dryRun, signal),
     cancelRecord: (actor, recordId) => cancelRecord(parts, runner, actor.workspaceId, recordId),
     decideRestore: (actor, recordId, targetState) =>
       decideRestore(parts, runner, recovery, actor, recordId, targetState),

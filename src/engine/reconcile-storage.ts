@@ -14,11 +14,13 @@ const MOST_FAULTS_IN_A_ROW = 20;
 /**
  * Compares the catalog of a workspace with its folder in the storage, and marks what vanished or came back. Changes
  * nothing else, and nothing at all of a backup whose bundle cannot be looked for.
+ * @param dryRun counts, and marks nothing
  * @throws HoldfastError STORAGE_UNAVAILABLE when the storage is not there or fails again and again, CANCELED
  */
 export async function reconcileStorage(
   parts: EngineParts,
   workspaceId: string,
+  dryRun: boolean,
   signal: AbortSignal,
 ): Promise<Reconciliation> {
   await requireStorage(parts, workspaceId, signal);
@@ -32,11 +34,8 @@ export async function reconcileStorage(
       counts.checked += 1;
       if (!there) counts.missing += 1;
       if (there !== backup.missing) continue;
-      await parts.catalog.backups.setMissing(backup.id, !there);
       counts[there ? 'returned' : 'vanished'] += 1;
-      const said = { backupId: backup.id, backup: backup.name };
-      if (there) parts.log.info(said, 'a bundle that was missing is in the storage again');
-      else parts.log.warn(said, 'a bundle is gone from the storage');
+      if (!dryRun) await mark(parts, backup, !there);
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code === 'CANCELED') throw error;
       await requireStorage(parts, workspaceId, signal);
@@ -49,6 +48,13 @@ export async function reconcileStorage(
   let unknown = 0;
   for await (const _ of unknownObjects(parts, workspaceId, () => true, signal)) unknown += 1;
   return { ...counts, unknown };
+}
+
+async function mark(parts: EngineParts, { id, name }: StoredBackup, missing: boolean): Promise<void> {
+  await parts.catalog.backups.setMissing(id, missing);
+  const said = { backupId: id, backup: name };
+  if (missing) parts.log.warn(said, 'a bundle is gone from the storage');
+  else parts.log.info(said, 'a bundle that was missing is in the storage again');
 }
 
 async function* storedBackups(parts: EngineParts, workspaceId: string): AsyncGenerator<StoredBackup> {

@@ -33,7 +33,7 @@ async function reconcileAll(parts: EngineParts, signal: AbortSignal): Promise<vo
     for (const workspaceId of await parts.catalog.backups.workspaces()) {
       if (signal.aborted) return;
       try {
-        const counts = await reconcileStorage(parts, workspaceId, signal);
+        const counts = await reconcileStorage(parts, workspaceId, false, signal);
         parts.log.info({ workspaceId, ...counts }, 'catalog and storage were compared');
       } catch (error) {
         if (signal.aborted) return;

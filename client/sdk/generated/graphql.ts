@@ -362,6 +362,12 @@ export type PreRestoreBackup =
   /** It is; when that fails, nothing is restored. */
   | 'REQUIRED';
 
+/** How to compare. */
+export type ReconcileStorageInput = {
+  /** Only count; mark nothing. */
+  dryRun?: boolean;
+};
+
 /** Which records to list. Conditions are joined by AND. */
 export type RecordFilter = {
   /** Of this backup. */
@@ -810,7 +816,9 @@ export type UnknownBundlesQueryVariables = Exact<{
 
 export type UnknownBundlesQuery = { unknownBundles: { pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { storageKey: string, name: string, sizeBytes: string, modifiedAt: string, problem: string | null, bundle: { createdAt: string, sourceName: string, formatVersion: number, encryption: { mode: EncryptionMode }, signature: { state: SignerState, fingerprint: string | null } } | null } }> } | null };
 
-export type ReconcileStorageMutationVariables = Exact<{ [key: string]: never; }>;
+export type ReconcileStorageMutationVariables = Exact<{
+  input: ReconcileStorageInput;
+}>;
 
 
 export type ReconcileStorageMutation = { reconcileStorage:
@@ -2207,8 +2215,8 @@ export const UnknownBundlesDocument = new TypedDocumentString(`
   hasPreviousPage
 }`) as unknown as TypedDocumentString<UnknownBundlesQuery, UnknownBundlesQueryVariables>;
 export const ReconcileStorageDocument = new TypedDocumentString(`
-    mutation ReconcileStorage {
-  reconcileStorage {
+    mutation ReconcileStorage($input: ReconcileStorageInput!) {
+  reconcileStorage(input: $input) {
     __typename
     ... on ReconcileStoragePayload {
       checked

@@ -2,6 +2,13 @@ import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
 import { ForbiddenError, StorageError } from '../errors.ts';
 
+const ReconcileStorageInput = builder.inputType('ReconcileStorageInput', {
+  description: 'How to compare.',
+  fields: (t) => ({
+    dryRun: t.boolean({ required: true, defaultValue: false, description: 'Only count; mark nothing.' }),
+  }),
+});
+
 const ReconcileStoragePayload = builder.simpleObject('ReconcileStoragePayload', {
   description: 'What the comparison of catalog and storage found.',
   fields: (t) => ({
@@ -9,7 +16,7 @@ const ReconcileStoragePayload = builder.simpleObject('ReconcileStoragePayload', 
     missing: t.int({
       description: 'Those of them whose bundle is gone: `backups(filter: { missing: true })`.',
     }),
-    vanished: t.int({ description: 'Those that are marked missing since now.' }),
+    vanished: t.int({ description: 'Those that were not marked missing until now.' }),
     returned: t.int({ description: 'Those that were marked missing until now.' }),
     undecided: t.int({
       description:
@@ -26,6 +33,8 @@ builder.mutationField('reconcileStorage', (t) =>
       'Compares the catalog with the storage now, as the server does from time to time: marks backups whose bundle is gone, or there again. A storage that cannot be reached changes nothing. Needs ADMIN.',
     authScopes: { admin: true },
     errors: { types: [ForbiddenError, StorageError] },
-    resolve: (_root, _args, context) => context.engine.reconcileStorage(actorOf(context), context.signal),
+    args: { input: t.arg({ type: ReconcileStorageInput, required: true, description: 'How to compare.' }) },
+    resolve: (_root, { input }, context) =>
+      context.engine.reconcileStorage(actorOf(context), input, context.signal),
   }),
 );
