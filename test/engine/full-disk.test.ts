@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -68,6 +69,26 @@ describe.skipIf(!canMount())('a full disk', () => {
     expect(await faulty.holdfast.leftovers()).toEqual([]);
     disk.makeRoom();
     expect((await faulty.create(sourceId)).status).toBe('SUCCEEDED');
+  });
+
+  test('under the bundles fails an import STORAGE_FULL, keeps nothing of it, and the upload for another try', async () => {
+    const { holdfast } = faulty;
+    const { engine, actor } = holdfast;
+    const { storageKey } = await holdfast.opened.prisma.backup.findUniqueOrThrow({ where: { id: backupId } });
+    const content = createReadStream(join(disk.path, 'bundles', storageKey));
+    const { id } = await engine.receiveUpload(actor, 'x.zip', content, new AbortController().signal);
+    const before = await filesOf('bundles');
+    await disk.fill(300 * 1024);
+    expect(await holdfast.finished(await engine.importBackup(actor, id, sourceId))).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'STORAGE_FULL', phase: 'RECEIVE' },
+      backupId: null,
+    });
+    expect(await filesOf('bundles')).toEqual(before);
+    disk.makeRoom();
+    const imported = await holdfast.finished(await engine.importBackup(actor, id, sourceId));
+    expect(imported).toMatchObject({ status: 'SUCCEEDED' });
+    await engine.deleteBackup(actor, imported.backupId ?? '');
   });
 
   test('under the staging of a restore fails it STORAGE_FULL and leaves everything as it was', async () => {

@@ -823,6 +823,7 @@ export type ReconcileStorageMutationVariables = Exact<{
 
 export type ReconcileStorageMutation = { reconcileStorage:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'ReconcileStoragePayload', checked: number, missing: number, vanished: number, returned: number, undecided: number, unknown: number }
     | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
    };

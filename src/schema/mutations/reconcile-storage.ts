@@ -1,6 +1,6 @@
 import { builder } from '../builder.ts';
 import { actorOf } from '../context.ts';
-import { ForbiddenError, StorageError } from '../errors.ts';
+import { ForbiddenError, InvalidInputError, StorageError } from '../errors.ts';
 
 const ReconcileStorageInput = builder.inputType('ReconcileStorageInput', {
   description: 'How to compare.',
@@ -32,7 +32,7 @@ builder.mutationField('reconcileStorage', (t) =>
     description:
       'Compares the catalog with the storage now, as the server does from time to time: marks backups whose bundle is gone, or there again. A storage that cannot be reached changes nothing. Needs ADMIN.',
     authScopes: { admin: true },
-    errors: { types: [ForbiddenError, StorageError] },
+    errors: { types: [InvalidInputError, ForbiddenError, StorageError] },
     args: { input: t.arg({ type: ReconcileStorageInput, required: true, description: 'How to compare.' }) },
     resolve: (_root, { input }, context) =>
       context.engine.reconcileStorage(actorOf(context), input, context.signal),
