@@ -46,14 +46,16 @@ export async function removeBackup(
   await parts.catalog.backups.delete(backup.id);
 }
 
-/** A bundle that is still there is whole: its backup is one again. Where nobody can tell, recovery tries again. */
+/**
+ * A bundle that is still there is whole: its backup is one again. So is one whose bundle nobody can look for now; was
+ * it removed after all, the next look at the storage finds it missing. One that is certainly gone is left to recovery.
+ */
 async function keepUndeleted(parts: EngineParts, { id, storageKey }: BackupRow): Promise<void> {
-  try {
-    const object = await parts.storage.stat(storageKey, new AbortController().signal);
-    if (object !== undefined) await parts.catalog.backups.markDeleting(id, null);
-  } catch (error) {
-    parts.log.warn({ err: error, backupId: id }, 'a backup was not deleted; that is tried again later');
-  }
+  const gone = await parts.storage.stat(storageKey, new AbortController().signal).then(
+    (object) => object === undefined,
+    () => false,
+  );
+  if (!gone) await parts.catalog.backups.markDeleting(id, null);
 }
 
 /** Backups that an unfinished record reads. */
