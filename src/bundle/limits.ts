@@ -28,6 +28,11 @@ export const LONGEST_ENTRY_LINE = 128 * KIB;
 /** Levels of nesting in manifest.json; version 1 needs 6. */
 export const DEEPEST_JSON = 32;
 /**
+ * Objects and lists in manifest.json. One of three bytes takes twenty times as many in memory; of those that
+ * version 1 has, fewer fit into the bytes that a manifest may have.
+ */
+export const MOST_JSON_OBJECTS = 600_000;
+/**
  * More JSON than this goes into another part of the table. Small enough that a page of rows is found by unpacking
  * little and that parts are checked side by side, big enough that a terabyte is far from the limit on entries.
  */

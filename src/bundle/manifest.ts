@@ -12,6 +12,22 @@ export const OLDEST_FORMAT_VERSION = 1;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
 const timestamp = z.iso.datetime();
+/** A list with more elements is looked through for the first wrong one before each gets an error of its own. */
+const FEW_ELEMENTS = 16;
+
+/**
+ * A list of which one wrong element is told, not each: millions of them, which fit into a manifest of a few
+ * megabytes, would take gigabytes as errors.
+ */
+function list<T extends z.ZodType>(element: T, least = 0) {
+  const wholeOrWrongOne = (value: unknown): unknown => {
+    if (!Array.isArray(value) || value.length <= FEW_ELEMENTS) return value;
+    const wrong = value.findIndex((one) => !element.safeParse(one).success);
+    return wrong < 0 ? value : [value[wrong]];
+  };
+  const array = z.array(element);
+  return z.preprocess(wholeOrWrongOne, least === 0 ? array : array.min(least));
+}
 
 const columnSchema = z.strictObject({
   name: z.string(),
@@ -21,22 +37,22 @@ const columnSchema = z.strictObject({
 
 const foreignKeySchema = z.strictObject({
   name: z.string(),
-  columns: z.array(z.string()),
+  columns: list(z.string()),
   references: z.strictObject({ schema: z.string().nullable(), name: z.string() }),
-  referencedColumns: z.array(z.string()),
+  referencedColumns: list(z.string()),
 });
 
 const tableSchema = z.strictObject({
   schema: z.string().nullable(),
   name: z.string(),
-  columns: z.array(columnSchema),
-  primaryKey: z.array(z.string()),
-  foreignKeys: z.array(foreignKeySchema),
+  columns: list(columnSchema),
+  primaryKey: list(z.string()),
+  foreignKeys: list(foreignKeySchema),
   rowCount: count,
   /** Bytes of the JSON, before compression. */
   bytes: count,
   /** Names of the zip entries that hold the rows, in order. */
-  parts: z.array(z.string()).min(1),
+  parts: list(z.string(), 1),
 });
 
 const sequenceSchema = z.strictObject({
@@ -49,8 +65,8 @@ const sequenceSchema = z.strictObject({
 const treeSchema = z.strictObject({
   area: z.enum(['files', 'config']),
   name: z.string(),
-  include: z.array(z.string()),
-  exclude: z.array(z.string()),
+  include: list(z.string()),
+  exclude: list(z.string()),
   fileCount: count,
   bytes: count,
 });
@@ -61,7 +77,7 @@ const schemaSchema = z.strictObject({
   /** Names of the zip entries: DDL that runs before the rows, and after them. */
   before: z.string(),
   after: z.string(),
-  notCarried: z.array(leftOutSchema),
+  notCarried: list(leftOutSchema),
 });
 
 /** How content is compressed; small and incompressible entries are stored whatever it says. */
@@ -97,7 +113,7 @@ const encryptionSchema = z.discriminatedUnion('mode', [
     mode: z.literal('RECIPIENT'),
     cipher: z.literal('age'),
     /** `age1…` */
-    recipients: z.array(z.string()).min(1),
+    recipients: list(z.string(), 1),
     payload: payloadSchema,
   }),
 ]);
@@ -130,20 +146,20 @@ export const manifestSchema = z.strictObject({
       snapshotAt: timestamp,
       /** SHA-256 over the structure of the tables held, as table-order sees it. */
       schemaFingerprint: sha256,
-      appliedMigrations: z.array(z.string()),
+      appliedMigrations: list(z.string()),
       /** In restore order, parents first. */
-      tables: z.array(tableSchema),
-      sequences: z.array(sequenceSchema),
+      tables: list(tableSchema),
+      sequences: list(sequenceSchema),
       /** The structure as DDL; null when the bundle holds rows alone. */
       schema: schemaSchema.nullable(),
     })
     .nullable(),
-  trees: z.array(treeSchema),
+  trees: list(treeSchema),
   envFile: z.boolean(),
   /** When the files were read: not the same instant as the database's snapshot. */
   filesReadAt: z.strictObject({ from: timestamp, to: timestamp }).nullable(),
-  leftOut: z.array(leftOutSchema),
-  warnings: z.array(z.string()),
+  leftOut: list(leftOutSchema),
+  warnings: list(z.string()),
   compression: compressionSchema,
   encryption: encryptionSchema,
   /** Of entries.ndjson, uncompressed. */

@@ -1,7 +1,7 @@
 /** manifest.json from bytes that nobody vouches for. */
 import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
-import { DEEPEST_JSON } from './limits.ts';
+import { DEEPEST_JSON, MOST_JSON_OBJECTS } from './limits.ts';
 import { FORMAT_VERSION, type Manifest, manifestSchema, OLDEST_FORMAT_VERSION } from './manifest.ts';
 import { malformedBundle } from './refusal.ts';
 
@@ -13,9 +13,10 @@ const BACKSLASH = 0x5c;
 const OPENING = new Set(['[', '{'].map((bracket) => bracket.charCodeAt(0)));
 const CLOSING = new Set([']', '}'].map((bracket) => bracket.charCodeAt(0)));
 
-/** Whether brackets outside of strings ever stand deeper than `most`. */
-function nestsDeeperThan(json: Buffer, most: number): boolean {
+/** Looks at the brackets outside of strings. @throws INVALID_MANIFEST when they are too many or stand too deep */
+function checkNesting(json: Buffer): void {
   let depth = 0;
+  let opened = 0;
   let inString = false;
   for (let at = 0; at < json.length; at++) {
     const byte = json[at] ?? 0;
@@ -23,14 +24,15 @@ function nestsDeeperThan(json: Buffer, most: number): boolean {
       if (byte === BACKSLASH) at++;
       else if (byte === QUOTE) inString = false;
     } else if (byte === QUOTE) inString = true;
-    else if (OPENING.has(byte) && ++depth > most) return true;
-    else if (CLOSING.has(byte)) depth--;
+    else if (OPENING.has(byte)) {
+      if (++depth > DEEPEST_JSON) throw malformedBundle('its manifest is nested too deep');
+      if (++opened > MOST_JSON_OBJECTS) throw malformedBundle('its manifest holds too many objects');
+    } else if (CLOSING.has(byte)) depth--;
   }
-  return false;
 }
 
 function parseJson(json: Buffer): unknown {
-  if (nestsDeeperThan(json, DEEPEST_JSON)) throw malformedBundle('its manifest is nested too deep');
+  checkNesting(json);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
   } catch (error) {
