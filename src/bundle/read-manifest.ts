@@ -1,6 +1,7 @@
 /** manifest.json from bytes that nobody vouches for. */
 import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
+import { checkUnique } from './check-unique.ts';
 import { DEEPEST_JSON, MOST_JSON_OBJECTS } from './limits.ts';
 import { FORMAT_VERSION, type Manifest, manifestSchema, OLDEST_FORMAT_VERSION } from './manifest.ts';
 import { malformedBundle } from './refusal.ts';
@@ -13,10 +14,8 @@ const BACKSLASH = 0x5c;
 const OPENING = new Set(['[', '{'].map((bracket) => bracket.charCodeAt(0)));
 const CLOSING = new Set([']', '}'].map((bracket) => bracket.charCodeAt(0)));
 
-/** Looks at the brackets outside of strings. @throws INVALID_MANIFEST when they are too many or stand too deep */
-function checkNesting(json: Buffer): void {
-  let depth = 0;
-  let opened = 0;
+/** Every bracket outside of strings. */
+function* brackets(json: Buffer): Generator<number> {
   let inString = false;
   for (let at = 0; at < json.length; at++) {
     const byte = json[at] ?? 0;
@@ -24,10 +23,20 @@ function checkNesting(json: Buffer): void {
       if (byte === BACKSLASH) at++;
       else if (byte === QUOTE) inString = false;
     } else if (byte === QUOTE) inString = true;
-    else if (OPENING.has(byte)) {
-      if (++depth > DEEPEST_JSON) throw malformedBundle('its manifest is nested too deep');
-      if (++opened > MOST_JSON_OBJECTS) throw malformedBundle('its manifest holds too many objects');
-    } else if (CLOSING.has(byte)) depth--;
+    else if (OPENING.has(byte) || CLOSING.has(byte)) yield byte;
+  }
+}
+
+/** Before anything is parsed. @throws INVALID_MANIFEST for more objects and lists, or deeper ones, than there may be */
+function checkNesting(json: Buffer): void {
+  let depth = 0;
+  let opened = 0;
+  for (const bracket of brackets(json)) {
+    depth += OPENING.has(bracket) ? 1 : -1;
+    if (depth > DEEPEST_JSON) throw malformedBundle('its manifest is nested too deep');
+    if (OPENING.has(bracket) && ++opened > MOST_JSON_OBJECTS) {
+      throw malformedBundle('its manifest holds too many objects');
+    }
   }
 }
 
@@ -65,7 +74,10 @@ export function readManifest(bytes: Buffer): Manifest {
     );
   }
   const manifest = manifestSchema.safeParse(json);
-  if (manifest.success) return manifest.data;
+  if (manifest.success) {
+    checkUnique(manifest.data);
+    return manifest.data;
+  }
   const [issue] = manifest.error.issues;
   const where = issue === undefined ? '' : ` at ${issue.path.join('.') || 'its top'}: ${issue.message}`;
   throw malformedBundle(`its manifest is malformed${where.slice(0, 300)}`, manifest.error);

@@ -14,7 +14,13 @@ import type { RandomAccess } from '../storage/storage.ts';
 import { inflatePieces } from './inflate-pieces.ts';
 import { wrongContent } from './refusal.ts';
 import { STORED, ZSTANDARD } from './zip-methods.ts';
-import { descriptorMatches, LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from './zip-records.ts';
+import {
+  descriptorMatches,
+  LOCAL_HEADER_BYTES,
+  localHeaderMatches,
+  MOST_DESCRIPTOR_BYTES,
+  type ZipEntry,
+} from './zip-records.ts';
 
 /** What is unpacked at a time: each piece is a trip to the thread pool and back. */
 const CHUNK_BYTES = 128 * 1024;
@@ -67,18 +73,19 @@ class ByteQueue {
 async function* rawContent(file: RandomAccess, entry: ZipEntry, signal: AbortSignal): AsyncGenerator<Buffer> {
   const bytes = new ByteQueue(file.read(entry.offset, entry.end, signal));
   try {
-    const extra = localExtraBytes(await bytes.exactly(LOCAL_HEADER_BYTES + entry.name.length), entry);
-    if (extra === undefined) throw wrongContent(entry.name, 'has a header that contradicts the directory');
-    await bytes.exactly(extra);
+    const header = await bytes.exactly(LOCAL_HEADER_BYTES + entry.name.length);
+    if (!localHeaderMatches(header, entry)) {
+      throw wrongContent(entry.name, 'has a header that contradicts the directory');
+    }
     for (let missing = entry.compressedSize; missing > 0; ) {
       const chunk = await bytes.some(missing);
       if (chunk.length === 0) throw wrongContent(entry.name, 'is cut short');
       missing -= chunk.length;
       yield chunk;
     }
-    const after =
-      entry.end - entry.offset - LOCAL_HEADER_BYTES - entry.name.length - extra - entry.compressedSize;
-    if (!descriptorMatches(await bytes.exactly(after), entry)) {
+    const after = entry.end - entry.offset - header.length - entry.compressedSize;
+    // Measured first: the manifest is read before the layout is checked, and anything may lie behind it.
+    if (after > MOST_DESCRIPTOR_BYTES || !descriptorMatches(await bytes.exactly(after), entry)) {
       throw wrongContent(entry.name, 'is followed by something that contradicts the directory');
     }
   } finally {

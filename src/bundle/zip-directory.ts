@@ -10,14 +10,12 @@ import {
   FLAG_DESCRIPTOR,
   LOCAL_HEADER_BYTES,
   LOCATOR_BYTES,
+  MOST_DESCRIPTOR_BYTES,
   parseDirectoryRecord,
   parseEnd,
   ZIP64_END_BYTES,
   type ZipEntry,
 } from './zip-records.ts';
-
-/** What may stand around an entry's data besides header and name: a Zip64 field and the widest descriptor. */
-const MOST_SLACK = 20 + 24;
 
 /** The entries of a zip, in the order in which they lie in it. */
 export class ZipDirectory {
@@ -94,7 +92,7 @@ export class ZipDirectory {
         throw malformedBundle(`${entry.name} does not begin where the entry before ends`);
       const slack = entry.end - entry.offset - LOCAL_HEADER_BYTES - entry.name.length - entry.compressedSize;
       const least = (entry.flags & FLAG_DESCRIPTOR) === 0 ? 0 : 16;
-      if (slack < least || slack > MOST_SLACK)
+      if (slack < least || slack > MOST_DESCRIPTOR_BYTES)
         throw malformedBundle(`${entry.name} and the entry after it overlap`);
       total += entry.size;
       if (entry.size > limits.entryBytes || total > limits.totalBytes) {

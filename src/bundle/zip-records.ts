@@ -15,6 +15,8 @@ export const LOCATOR_BYTES = 20;
 export const ZIP64_END_BYTES = 56;
 /** Bytes of a local header before its name. */
 export const LOCAL_HEADER_BYTES = 30;
+/** Bytes of a data descriptor with wide numbers. */
+export const MOST_DESCRIPTOR_BYTES = 24;
 /** Bytes of a directory record before its name. */
 const DIRECTORY_HEADER_BYTES = 46;
 
@@ -101,12 +103,16 @@ function parseZip64End(tail: Buffer, locator: number, fileSize: number) {
   const sound =
     at >= 0 &&
     tail.readBigUInt64LE(locator + 8) === BigInt(position) &&
+    tail.readUInt32LE(locator + 4) === 0 &&
+    tail.readUInt32LE(locator + 16) === 1 &&
     tail.readUInt32LE(at) === ZIP64_END_SIGNATURE &&
     tail.readBigUInt64LE(at + 4) === BigInt(ZIP64_END_BYTES - 12);
   if (!sound) throw malformedBundle('its Zip64 end record is damaged');
   const end = tail.length - END_BYTES;
   // The small record repeats the numbers, or refers to this one by all ones. Anything else is two truths.
   const agrees =
+    tail.readUInt32LE(end + 4) === 0 &&
+    tail.readUInt16LE(end + 8) === tail.readUInt16LE(end + 10) &&
     [IN_ZIP64_16, Number(tail.readBigUInt64LE(at + 32))].includes(tail.readUInt16LE(end + 10)) &&
     [IN_ZIP64_32, Number(tail.readBigUInt64LE(at + 40))].includes(tail.readUInt32LE(end + 12)) &&
     [IN_ZIP64_32, Number(tail.readBigUInt64LE(at + 48))].includes(tail.readUInt32LE(end + 16));
@@ -188,13 +194,13 @@ function parseSizes(directory: Buffer, at: number, extra: Buffer) {
 }
 
 /**
- * Compares a local header with the directory; they must say the same.
+ * Whether a local header says what the directory says, and has no extra fields: what stood in them would be hidden.
  * @param header from the local header's start, its fixed bytes and the name
- * @returns how many bytes of extra fields follow the name; undefined when header and directory differ
  */
-export function localExtraBytes(header: Buffer, entry: ZipEntry): number | undefined {
+export function localHeaderMatches(header: Buffer, entry: ZipEntry): boolean {
   const deferred = (entry.flags & FLAG_DESCRIPTOR) !== 0;
-  const same =
+  return (
+    header.length === LOCAL_HEADER_BYTES + entry.name.length &&
     header.readUInt32LE(0) === LOCAL_SIGNATURE &&
     header.readUInt16LE(6) === entry.flags &&
     header.readUInt16LE(8) === entry.method &&
@@ -203,14 +209,15 @@ export function localExtraBytes(header: Buffer, entry: ZipEntry): number | undef
     header.readUInt32LE(18) === (deferred ? 0 : entry.compressedSize) &&
     header.readUInt32LE(22) === (deferred ? 0 : entry.size) &&
     header.readUInt16LE(26) === entry.name.length &&
-    header.toString('latin1', LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + entry.name.length) === entry.name;
-  return same ? header.readUInt16LE(28) : undefined;
+    header.readUInt16LE(28) === 0 &&
+    header.toString('latin1', LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + entry.name.length) === entry.name
+  );
 }
 
 /** Whether `descriptor` (all bytes between the data and the next entry) says what the directory says. */
 export function descriptorMatches(descriptor: Buffer, entry: ZipEntry): boolean {
   if ((entry.flags & FLAG_DESCRIPTOR) === 0) return descriptor.length === 0;
-  const wide = descriptor.length === 24;
+  const wide = descriptor.length === MOST_DESCRIPTOR_BYTES;
   if (!wide && descriptor.length !== 16) return false;
   return (
     descriptor.readUInt32LE(0) === DESCRIPTOR_SIGNATURE &&

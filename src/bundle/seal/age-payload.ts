@@ -121,9 +121,11 @@ async function openHead(
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
     // The cause stays out: it might quote an identity that was mistyped.
-    throw new HoldfastError('DECRYPTION_FAILED', `The bundle does not open with ${what}.`, {
-      hint: 'Its manifest says what it was sealed with.',
-    });
+    throw new HoldfastError(
+      'DECRYPTION_FAILED',
+      `The bundle does not open with ${what}: ${entry} was sealed with something else, or it is damaged.`,
+      { hint: 'Its manifest says what it was sealed with.' },
+    );
   }
 }
 

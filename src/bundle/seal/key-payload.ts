@@ -64,6 +64,7 @@ export function keyHeaderBytes(start: Buffer, entry: string, keyId: string): num
   const saltAt = FIXED_BYTES + id.length;
   const end = saltAt + SALT_BYTES + MAC_BYTES;
   const known =
+    id.length <= LONGEST_KEY_ID &&
     start.length >= end &&
     start.subarray(0, MAGIC.length).equals(MAGIC) &&
     start[MAGIC.length] === VERSION &&
@@ -86,9 +87,13 @@ export function openKeyHead(start: Buffer, entry: string, keyId: string, key: Bu
   const authenticated = header.subarray(0, header.length - MAC_BYTES);
   const salt = authenticated.subarray(authenticated.length - SALT_BYTES);
   if (!timingSafeEqual(macOf(key, salt, authenticated), mac)) {
-    throw new HoldfastError('DECRYPTION_FAILED', `The bundle does not open with the key ${keyId}.`, {
-      hint: 'Use the key that it was sealed with, from the instance that made it or from its recovery kit.',
-    });
+    throw new HoldfastError(
+      'DECRYPTION_FAILED',
+      `The bundle does not open with the key ${keyId}: ${entry} was sealed with another one, or it is damaged.`,
+      {
+        hint: 'Use the key that it was sealed with, from the instance that made it or from its recovery kit.',
+      },
+    );
   }
   return { header, cipher: cipherOf(key, salt) };
 }

@@ -31,6 +31,8 @@ export function checkSignature(manifest: Manifest): ManifestSignature {
   const { publicKey, fingerprint, value } = signature;
   const rawKey = Buffer.from(publicKey, 'base64');
   const valid =
+    // Base64 has several texts for one key; its unused bits are for nobody to play with.
+    rawKey.toString('base64') === publicKey &&
     hash('sha256', rawKey) === fingerprint &&
     isSignedBy(rawKey, canonicalJson(unsigned), Buffer.from(value, 'base64'));
   if (!valid) {

@@ -6,7 +6,7 @@ import { malformedBundle, wrongContent } from '../refusal.ts';
 import type { Unlocking } from '../sealing.ts';
 import type { ZipDirectory } from '../zip-directory.ts';
 import { STORED } from '../zip-methods.ts';
-import { LOCAL_HEADER_BYTES, localExtraBytes, type ZipEntry } from '../zip-records.ts';
+import { LOCAL_HEADER_BYTES, localHeaderMatches, type ZipEntry } from '../zip-records.ts';
 import {
   ageHeaderBytes,
   MOST_AGE_HEADER_BYTES,
@@ -47,9 +47,10 @@ export async function findPayload(
   signal: AbortSignal,
 ): Promise<FoundPayload> {
   const { payload } = encryption;
-  const [zip, ...others] = cover.entries();
-  const names = [zip, ...others].map((entry) => entry?.name);
   const expected = [payload.entry, 'RESTORE.md', 'manifest.json'];
+  // Counted before they are held: there may be a million.
+  const [zip, ...others] = cover.count === expected.length ? cover.entries() : [];
+  const names = [zip, ...others].map((entry) => entry?.name);
   if (zip === undefined || names.join('\n') !== expected.join('\n')) {
     throw malformedBundle(`it is sealed and does not hold just ${expected.join(', ')}`);
   }
@@ -61,7 +62,7 @@ export async function findPayload(
   }
   const headerEnd = zip.offset + LOCAL_HEADER_BYTES + zip.name.length;
   const localHeader = await readRange(file, zip.offset, headerEnd, signal);
-  if (localExtraBytes(localHeader, zip) !== 0) {
+  if (!localHeaderMatches(localHeader, zip)) {
     throw wrongContent(zip.name, 'has a header that contradicts the directory');
   }
   const end = headerEnd + payload.bytes;
