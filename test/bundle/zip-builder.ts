@@ -26,6 +26,8 @@ export interface RawEntry {
   readonly trailing?: Buffer;
   /** Extra field in the directory. */
   readonly extra?: Buffer;
+  /** Extra field in the local header. */
+  readonly localExtra?: Buffer;
 }
 
 function u16(...values: number[]): Buffer {
@@ -60,6 +62,7 @@ function buildEntry(entry: RawEntry, offset: number): { local: Buffer; record: B
     offset,
     localName: entry.name,
     extra: Buffer.alloc(0),
+    localExtra: Buffer.alloc(0),
     trailing: Buffer.alloc(0),
     ...entry,
   };
@@ -72,8 +75,9 @@ function buildEntry(entry: RawEntry, offset: number): { local: Buffer; record: B
     u32(0x04034b50),
     ...kind,
     u32(entry.localCrc ?? told.crc, data.length, told.size),
-    u16(localName.length, 0),
+    u16(localName.length, told.localExtra.length),
     localName,
+    told.localExtra,
     data,
   ]);
   const record = Buffer.concat([
@@ -190,20 +194,25 @@ export interface Forgery {
   readonly listSha256?: string;
 }
 
-/** A bundle whose list and manifest are consistent with its files, except where it is forged. */
-export function forgeBundle(files: readonly ForgedFile[], forgery: Forgery = {}): Buffer {
-  const lines = files.map(({ record }) => JSON.stringify(record));
-  const list = Buffer.from((forgery.list?.(lines) ?? lines).map((line) => `${line}\n`).join(''));
-  const honest: Manifest = {
+/** The manifest of a bundle with one tree of files, `app`. */
+export function honestManifest(entriesSha256: string): Manifest {
+  return {
     formatVersion: 1,
     tool: { name: 'holdfast', version: '0.1.0' },
     ...draftOf([]),
     trees: [{ area: 'files', name: 'app', include: [], exclude: [], fileCount: 0, bytes: 0 }],
     compression: 'DEFLATE_1',
     encryption: { mode: 'NONE' },
-    entriesSha256: forgery.listSha256 ?? sha256(list),
+    entriesSha256,
     signature: null,
   };
+}
+
+/** A bundle whose list and manifest are consistent with its files, except where it is forged. */
+export function forgeBundle(files: readonly ForgedFile[], forgery: Forgery = {}): Buffer {
+  const lines = files.map(({ record }) => JSON.stringify(record));
+  const list = Buffer.from((forgery.list?.(lines) ?? lines).map((line) => `${line}\n`).join(''));
+  const honest = honestManifest(forgery.listSha256 ?? sha256(list));
   const manifest = forgery.manifestBytes ?? Buffer.from(JSON.stringify(forgery.manifest?.(honest) ?? honest));
   const entries: RawEntry[] = [
     ...files.map(({ record, zip }) => ({ name: record.entry, ...zip })),
