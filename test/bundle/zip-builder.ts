@@ -222,3 +222,29 @@ export function forgeBundle(files: readonly ForgedFile[], forgery: Forgery = {})
   ];
   return buildZip(forgery.zip?.(entries) ?? entries, forgery.end);
 }
+
+/**
+ * A bundle of the writer with other bytes in the place of its manifest, and a zip that fits.
+ * @param places of the manifest's local header and directory record
+ */
+export function withManifest(
+  bundle: Buffer,
+  places: { readonly at: number; readonly record: number },
+  manifest: Buffer,
+): Buffer {
+  const directory = bundle.indexOf(Buffer.from('504b0102', 'hex'));
+  const built = buildZip([{ name: 'manifest.json', content: manifest }]);
+  const start = built.lastIndexOf(Buffer.from('504b0102', 'hex'));
+  const own = Buffer.from(built.subarray(start, built.length - 22));
+  own.writeUInt32LE(places.at, 42);
+  const records = Buffer.concat([bundle.subarray(directory, places.record), own]);
+  const offset = places.at + start;
+  const entries = bundle.readUInt16LE(bundle.length - 22 + 10);
+  const end = Buffer.concat([
+    u32(0x06054b50),
+    u16(0, 0, entries, entries),
+    u32(records.length, offset),
+    u16(0),
+  ]);
+  return Buffer.concat([bundle.subarray(0, places.at), built.subarray(0, start), records, end]);
+}
