@@ -240,7 +240,7 @@ describe('a mutant of', () => {
       'same',
       'INVALID_MANIFEST',
       'INVALID_SIGNATURE',
-      'INVALID_CHECKSUM',
+
       'FORMAT_TOO_NEW',
     );
   });
