@@ -4,7 +4,7 @@ import type { RandomAccess } from '../storage/storage.ts';
 import type { BundleLimits, BundleReader } from './bundle.ts';
 import { type BundleContent, ZipBundleReader } from './bundle-reader.ts';
 import { type CheckedEntries, checkEntryName, EntryCheck, OWN_ENTRIES } from './check-entries.ts';
-import { hashed } from './hashed-content.ts';
+import { drain, hashed } from './hashed-content.ts';
 import { LockedBundleReader } from './locked-reader.ts';
 import type { Manifest } from './manifest.ts';
 import { readEntryList } from './read-entry-list.ts';
@@ -140,7 +140,14 @@ async function checkEntries(
   for (const entry of all.entries()) checkEntryName(entry.name);
   const list = directory.find(ENTRY_LIST);
   if (list === undefined) throw malformedBundle('it holds no entries.ndjson');
-  const content = hashed(entryContent(file, list, signal), manifest.entriesSha256, ENTRY_LIST);
-  for await (const record of readEntryList(content, manifest.encryption.mode !== 'NONE')) check.take(record);
-  return check.finish();
+  const content = () => hashed(entryContent(file, list, signal), manifest.entriesSha256, ENTRY_LIST);
+  try {
+    const salted = manifest.encryption.mode !== 'NONE';
+    for await (const record of readEntryList(content(), salted)) check.take(record);
+    return check.finish();
+  } catch (error) {
+    // A list that is damaged tells of anything: that it is damaged is what has to be told.
+    await drain(content());
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
 import { type Manifest, manifestSchema } from '../../src/bundle/manifest.ts';
 import { signManifest } from '../../src/bundle/seal/manifest-signature.ts';
@@ -16,6 +16,9 @@ import { replacePayload, splitBundle } from './seal/cover.ts';
 import { byKey, byRecipient, forgeSealed } from './seal/forge-sealed.ts';
 import { contentOf, keyUnlock, noise, signer } from './seal/sealed-sample.ts';
 import { type Forgery, forgeBundle, forgedFile, forgedLink, withManifest } from './zip-builder.ts';
+
+/** With HOLDFAST_TEST_FUZZ_RUNS it may take a while. */
+vi.setConfig({ testTimeout: 3_600_000 });
 
 const CODES: ReadonlySet<string> = new Set([
   'INVALID_MANIFEST',

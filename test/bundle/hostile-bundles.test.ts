@@ -436,26 +436,6 @@ describe('a damaged bundle', () => {
       });
     }
   });
-
-  test('with any bit flipped is refused, or the flip was in a field that carries nothing', async () => {
-    const content = await sample();
-    const honestReport = await verifyBundle(content);
-    const codes = new Set<string>();
-    let harmless = 0;
-    for (let at = 0; at < content.length; at++) {
-      const damaged = Buffer.from(content);
-      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
-      const outcome = await verifyBundle(damaged).catch((error: unknown) => error);
-      if (outcome instanceof HoldfastError) codes.add(outcome.code);
-      else {
-        // Versions needed, DOS attributes, permission bits: the list has the modes that count.
-        expect(outcome, `flipped at ${at}`).toEqual(honestReport);
-        harmless++;
-      }
-    }
-    expect([...codes].sort()).toEqual(['INVALID_CHECKSUM', 'INVALID_MANIFEST', 'UNSAFE_PATH']);
-    expect(harmless / content.length).toBeLessThan(0.05);
-  });
 });
 
 function fail(): never {
