@@ -6,8 +6,16 @@ import { z } from 'zod';
 
 /** The version this program writes. */
 export const FORMAT_VERSION = 1;
-/** The oldest version it still reads; the window is its own version and the two before. */
-export const OLDEST_FORMAT_VERSION = 1;
+/** How many versions before its own a reader takes. */
+const VERSIONS_BEFORE = 2;
+
+/** The oldest version that a reader of some version takes: the window is its own and the two before. */
+export function oldestReadBy(version: number): number {
+  return Math.max(1, version - VERSIONS_BEFORE);
+}
+
+/** The oldest version this program still reads. */
+export const OLDEST_FORMAT_VERSION: number = oldestReadBy(FORMAT_VERSION);
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
 import { checkUnique } from './check-unique.ts';
 import { DEEPEST_JSON, MOST_JSON_OBJECTS } from './limits.ts';
-import { FORMAT_VERSION, type Manifest, manifestSchema, OLDEST_FORMAT_VERSION } from './manifest.ts';
+import { FORMAT_VERSION, type Manifest, manifestSchema, oldestReadBy } from './manifest.ts';
 import { malformedBundle } from './refusal.ts';
 
 /** All that can be expected of a manifest of any version. */
@@ -50,6 +50,29 @@ function parseJson(json: Buffer): unknown {
 }
 
 /**
+ * Refuses a version outside of the window.
+ * @param newest the version that the reader writes itself
+ * @throws FORMAT_TOO_NEW, FORMAT_TOO_OLD
+ */
+export function checkFormatVersion(formatVersion: number, newest: number = FORMAT_VERSION): void {
+  if (formatVersion > newest) {
+    throw new HoldfastError(
+      'FORMAT_TOO_NEW',
+      `The bundle has format version ${formatVersion}; this Holdfast reads up to ${newest}.`,
+      { hint: 'Update Holdfast, then try again.' },
+    );
+  }
+  const oldest = oldestReadBy(newest);
+  if (formatVersion < oldest) {
+    throw new HoldfastError(
+      'FORMAT_TOO_OLD',
+      `The bundle has format version ${formatVersion}; this Holdfast reads from ${oldest} on.`,
+      { hint: 'Restore it with an older Holdfast, or by hand as its RESTORE.md says.' },
+    );
+  }
+}
+
+/**
  * Reads a manifest; the version is looked at before anything else, so that a bundle of another age is told apart
  * from a damaged one.
  * @throws FORMAT_TOO_NEW, FORMAT_TOO_OLD, INVALID_MANIFEST
@@ -59,20 +82,7 @@ export function readManifest(bytes: Buffer): Manifest {
   const loose = anyVersion.safeParse(json);
   if (!loose.success) throw malformedBundle('its manifest tells no format version');
   const { formatVersion } = loose.data;
-  if (formatVersion > FORMAT_VERSION) {
-    throw new HoldfastError(
-      'FORMAT_TOO_NEW',
-      `The bundle has format version ${formatVersion}; this Holdfast reads up to ${FORMAT_VERSION}.`,
-      { hint: 'Update Holdfast, then try again.' },
-    );
-  }
-  if (formatVersion < OLDEST_FORMAT_VERSION) {
-    throw new HoldfastError(
-      'FORMAT_TOO_OLD',
-      `The bundle has format version ${formatVersion}; this Holdfast reads from ${OLDEST_FORMAT_VERSION} on.`,
-      { hint: 'Restore it with an older Holdfast, or by hand as its RESTORE.md says.' },
-    );
-  }
+  checkFormatVersion(formatVersion);
   const manifest = manifestSchema.safeParse(json);
   if (manifest.success) {
     checkUnique(manifest.data);
