@@ -8,6 +8,7 @@ import type {
   BundleReader,
   ContentReport,
   OnBundleProgress,
+  RowDepth,
   RowRange,
 } from './bundle.ts';
 import { type CheckedEntries, OWN_ENTRIES, type SchemaEntry, type TablePart } from './check-entries.ts';
@@ -18,9 +19,11 @@ import { readEntryList } from './read-entry-list.ts';
 import { wrongContent } from './refusal.ts';
 import { RowArrayCheck } from './row-array-check.ts';
 import { RowArrayReader } from './row-array-reader.ts';
+import { RowProof } from './row-proof.ts';
 import { checkRange, partsOfRange, takeRows } from './row-range.ts';
 import { readSchemaScript } from './schema-script.ts';
 import type { ManifestSignature } from './sealing.ts';
+import { TableTotals } from './table-totals.ts';
 import { entryContent } from './zip-content.ts';
 import type { ZipDirectory } from './zip-directory.ts';
 import type { ZipEntry } from './zip-records.ts';
@@ -43,6 +46,13 @@ export interface CheckedBundle {
   readonly signature: ManifestSignature;
   readonly content: BundleContent;
   readonly limits: BundleLimits;
+}
+
+/** Where a check tells what it saw. */
+interface CheckInto {
+  readonly tell: OnBundleProgress;
+  /** Undefined when rows are only counted. */
+  readonly totals: TableTotals | undefined;
 }
 
 /** Reads a bundle of which everything can be read; open-bundle-reader.ts makes it. */
@@ -104,6 +114,7 @@ export class ZipBundleReader implements BundleReader {
     onProgress: OnBundleProgress,
     signal: AbortSignal,
     onDamage?: OnDamage,
+    rows: RowDepth = 'PROVEN',
   ): Promise<ContentReport> {
     const report = { contentChecked: true, entries: 0, rows: 0, bytes: 0, files: 0 };
     const tell: OnBundleProgress = (progress) => {
@@ -112,9 +123,18 @@ export class ZipBundleReader implements BundleReader {
       report.files += progress.files ?? 0;
       onProgress(progress);
     };
-    const checks = (whole: AbortSignal) => this.#checks(report, tell, whole);
-    await checkSideBySide(checks, onDamage, signal);
-    return report;
+    const totals = rows === 'PROVEN' ? new TableTotals() : undefined;
+    let damaged = false;
+    const checks = (whole: AbortSignal) => this.#checks(report, { tell, totals }, whole);
+    const noteDamage: OnDamage | undefined =
+      onDamage &&
+      ((entry, error) => {
+        damaged = true;
+        onDamage(entry, error);
+      });
+    await checkSideBySide(checks, noteDamage, signal);
+    // What is left of a damaged table comes to nothing.
+    return { ...report, tables: damaged ? [] : (totals?.ofManifest(this.manifest) ?? []) };
   }
 
   async close(): Promise<void> {
@@ -123,11 +143,11 @@ export class ZipBundleReader implements BundleReader {
 
   async *#checks(
     report: { entries: number },
-    tell: OnBundleProgress,
+    into: CheckInto,
     signal: AbortSignal,
   ): AsyncGenerator<EntryToCheck> {
     for await (const record of this.entries(signal)) {
-      yield { entry: record.entry, check: () => this.#verifyEntry(record, tell, signal) };
+      yield { entry: record.entry, check: () => this.#verifyEntry(record, into, signal) };
       report.entries++;
     }
     const { file, cover } = this.#bundle;
@@ -140,9 +160,10 @@ export class ZipBundleReader implements BundleReader {
     yield { entry, check: () => drain(hashed(payload, sha256, entry)) };
   }
 
-  async #verifyEntry(record: EntryRecord, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
+  async #verifyEntry(record: EntryRecord, into: CheckInto, signal: AbortSignal): Promise<void> {
+    const { tell } = into;
     if (record.kind === 'TABLE_PART') {
-      await this.#verifyPart(record, tell, signal);
+      await this.#verifyPart(record, into, signal);
     } else if (record.kind === 'SCHEMA') {
       await this.#readScript(record, signal);
       tell({ bytes: record.size });
@@ -154,8 +175,9 @@ export class ZipBundleReader implements BundleReader {
     }
   }
 
-  async #verifyPart(part: TablePart, tell: OnBundleProgress, signal: AbortSignal): Promise<void> {
-    const array = new RowArrayCheck(part.entry, this.#limits.rowBytes);
+  async #verifyPart(part: TablePart, { tell, totals }: CheckInto, signal: AbortSignal): Promise<void> {
+    const proof = totals === undefined ? undefined : new RowProof();
+    const array = new RowArrayCheck(part.entry, this.#limits.rowBytes, proof);
     let told = 0;
     for await (const chunk of this.#partContent(part, signal, true)) {
       array.take(chunk);
@@ -163,6 +185,11 @@ export class ZipBundleReader implements BundleReader {
       told = array.rows;
     }
     checkCount(part, array.finish());
+    if (proof === undefined) return;
+    const digest = proof.digest();
+    if (digest !== part.digest)
+      throw wrongContent(part.entry, `has rows of the content digest ${digest} instead of ${part.digest}`);
+    totals?.add(part, array.rows, digest);
   }
 
   async *#readPart(part: TablePart, signal: AbortSignal): AsyncGenerator<Buffer> {

@@ -134,6 +134,21 @@ export interface BundleLimits {
   readonly entries: number;
 }
 
+/** A table whose rows were proven. */
+export interface CheckedTable {
+  readonly schema: string | null;
+  readonly name: string;
+  readonly rows: number;
+  /** The content digest, made anew of the rows that were read: 32 hex digits. */
+  readonly digest: string;
+}
+
+/**
+ * How far a content check looks into rows. PROVEN: each is well-formed JSON in UTF-8, and each part's content digest is
+ * made anew. COUNTED: their form and number, for who proves them in another way; about half the work.
+ */
+export type RowDepth = 'PROVEN' | 'COUNTED';
+
 /** What a content check found. */
 export interface ContentReport {
   /** False when the bundle is sealed and was not unlocked: then only what needs no key was checked. */
@@ -142,6 +157,8 @@ export interface ContentReport {
   readonly rows: number;
   readonly bytes: number;
   readonly files: number;
+  /** In the order of the manifest; none when rows were only counted or could not be looked at. */
+  readonly tables: readonly CheckedTable[];
 }
 
 /**
@@ -179,11 +196,13 @@ export interface BundleReader {
   /**
    * Reads everything and checks everything. With `onDamage` an entry whose content differs is told, and the check
    * goes on with the next; without it the first one ends the check. What `onDamage` throws ends it too.
+   * @param rows PROVEN unless given
    */
   verifyContent(
     onProgress: OnBundleProgress,
     signal: AbortSignal,
     onDamage?: (entry: string, error: HoldfastError) => void,
+    rows?: RowDepth,
   ): Promise<ContentReport>;
   /** Closes the underlying {@link RandomAccess}. Idempotent. */
   close(): Promise<void>;

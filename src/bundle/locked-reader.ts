@@ -66,7 +66,7 @@ export class LockedBundleReader implements BundleReader {
     onDamage?: OnDamage,
   ): Promise<ContentReport> {
     const { file, payload, encryption, guide } = this.#bundle;
-    const report = { contentChecked: false, entries: 1, rows: 0, bytes: 0, files: 0 };
+    const report = { contentChecked: false, entries: 1, rows: 0, bytes: 0, files: 0, tables: [] };
     const tell = (bytes: number): void => {
       report.bytes += bytes;
       onProgress({ bytes });

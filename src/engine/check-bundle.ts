@@ -1,6 +1,6 @@
 /** The two checks every bundle passes before anybody relies on it. */
 import { createHash } from 'node:crypto';
-import type { BundleReader, ContentReport } from '../bundle/bundle.ts';
+import type { BundleReader, ContentReport, RowDepth } from '../bundle/bundle.ts';
 import { HoldfastError } from '../errors.ts';
 import type { RandomAccess } from '../storage/storage.ts';
 import { type BundleFile, unlockingOf } from './open-bundle.ts';
@@ -60,12 +60,14 @@ export type AcceptBundle = (reader: BundleReader) => Promise<void> | void;
 /**
  * Phase CONTENT: opens the bundle, lets `accept` refuse it, and checks every entry's CRC, SHA-256, size and row count against the manifest,
  * then hands it to `work`, which sees only bundles that passed.
+ * @param rows COUNTED is enough for who compares what the database made of them with their digests before it counts
  */
 export async function withCheckedBundle<T>(
   parts: EngineParts,
   record: RunningRecord,
   bundle: BundleFile,
   accept: AcceptBundle,
+  rows: RowDepth,
   work: (reader: BundleReader, report: ContentReport) => Promise<T>,
 ): Promise<T> {
   const { signal } = record;
@@ -75,7 +77,7 @@ export async function withCheckedBundle<T>(
       const opened = await openWith(parts, record, bundle, file);
       await accept(opened);
       meter.expect({ bytes: contentBytes(opened) });
-      return { reader: opened, report: await opened.verifyContent(meter.add, signal) };
+      return { reader: opened, report: await opened.verifyContent(meter.add, signal, undefined, rows) };
     });
     return await work(reader, report);
   } finally {

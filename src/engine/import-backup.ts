@@ -75,6 +75,7 @@ export async function executeImport(parts: EngineParts, record: RunningRecord): 
     record,
     bundle,
     () => undefined,
+    'PROVEN',
     async (reader, found) => ({
       manifest: reader.manifest,
       report: found,

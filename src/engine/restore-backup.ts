@@ -106,7 +106,8 @@ export async function executeRestore(
     requireTrust(await signerOf(parts, workspaceId, reader.signature), request.trustUnknownSigner === true);
     requireUnlocked(reader, bundle);
   };
-  await withCheckedBundle(parts, record, bundle, accept, async (reader) => {
+  // Rows are read back from the database and their digests compared, before anything becomes final.
+  await withCheckedBundle(parts, record, bundle, accept, 'COUNTED', async (reader) => {
     const prepared = await record.phase('PLAN', async () => {
       const made = await prepareRestore(parts, bundle, reader, target, request, record.signal);
       refuseUnlessAllowed(request, reader, made);

@@ -114,7 +114,7 @@ async function inspect(
     bundle,
     (entry, error) => findings.noteDamage(entry, error),
     async (reader, report) => {
-      findings.noteReport(report, reader.manifest);
+      findings.noteReport(report);
       if (levelOf(record.row) !== 'RESTORE' || !report.contentChecked || findings.first !== undefined) return;
       // Its schema is code: it runs nowhere, not even on scratch ground, unless somebody vouches for it.
       const untrusted = whyNotTrusted(await signerOf(parts, workspaceId, reader.signature));

@@ -1,6 +1,5 @@
 /** What a verification has found so far, and what it comes to. */
 import type { ContentReport } from '../bundle/bundle.ts';
-import type { Manifest } from '../bundle/manifest.ts';
 import type { CertifiedTable, Verdict, VerifyLevel } from '../catalog/catalog.ts';
 import { HoldfastError } from '../errors.ts';
 import type { DrillReport } from './drill-backup.ts';
@@ -24,7 +23,7 @@ const UNOPENED =
 
 export class Findings {
   readonly problems: VerifyResult['problems'] = [];
-  report: ContentReport = { contentChecked: true, entries: 0, rows: 0, bytes: 0, files: 0 };
+  report: ContentReport = { contentChecked: true, entries: 0, rows: 0, bytes: 0, files: 0, tables: [] };
   tables: CertifiedTable[] = [];
   restoreSeconds: number | null = null;
   #first: HoldfastError | undefined;
@@ -52,15 +51,9 @@ export class Findings {
     if (this.problems.length >= MAX_PROBLEMS) throw error;
   }
 
-  noteReport(report: ContentReport, { database }: Manifest): void {
+  noteReport(report: ContentReport): void {
     this.report = report;
-    if (!report.contentChecked) return;
-    this.tables = (database?.tables ?? []).map(({ schema, name, rowCount }) => ({
-      schema,
-      name,
-      rows: rowCount,
-      digest: null,
-    }));
+    this.tables = [...report.tables];
   }
 
   /** The drill was asked for and not made. */
@@ -74,7 +67,7 @@ export class Findings {
     );
     this.tables = this.tables.map((table) => ({
       ...table,
-      digest: digests.get(JSON.stringify([table.schema, table.name])) ?? null,
+      digest: digests.get(JSON.stringify([table.schema, table.name])) ?? table.digest,
     }));
     for (const difference of differences.slice(0, MAX_PROBLEMS)) {
       const hint = 'Do not rely on this backup. Its certificate has the details.';

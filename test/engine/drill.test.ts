@@ -32,7 +32,14 @@ function lockedReader(reader: BundleReader): BundleReader {
     readRows: () => refuse(),
     readSchema: () => refuse(),
     readFile: () => refuse(),
-    verifyContent: async () => ({ contentChecked: false, entries: 0, rows: 0, bytes: 0, files: 0 }),
+    verifyContent: async () => ({
+      contentChecked: false,
+      entries: 0,
+      rows: 0,
+      bytes: 0,
+      files: 0,
+      tables: [],
+    }),
     close: () => reader.close(),
   };
 }

@@ -86,9 +86,9 @@ function bundlesWithPoints(bundles: BundleFormat, at: AtPoint): BundleFormat {
         readRows: (table, range, rowsSignal) => reader.readRows(table, range, rowsSignal),
         readSchema: (schemaSignal) => reader.readSchema(schemaSignal),
         readFile: (entry, fileSignal) => reader.readFile(entry, fileSignal),
-        async verifyContent(onProgress, verifySignal, onDamage) {
+        async verifyContent(onProgress, verifySignal, onDamage, rows) {
           await at('in content');
-          return await reader.verifyContent(onProgress, verifySignal, onDamage);
+          return await reader.verifyContent(onProgress, verifySignal, onDamage, rows);
         },
         close: () => reader.close(),
       };
