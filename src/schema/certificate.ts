@@ -83,7 +83,8 @@ const CertifiedTableType = builder.objectRef<CertifiedTable>('CertifiedTable').i
     rows: t.expose('rows', { type: 'BigInt', description: 'Its rows.' }),
     digest: t.exposeString('digest', {
       nullable: true,
-      description: 'The content digest of the rows a drill read back; null without one.',
+      description:
+        'The content digest of the rows: as the drill read them back from the database, or made anew of those in the bundle; null where neither was done.',
     }),
   }),
 });

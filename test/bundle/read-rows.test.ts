@@ -2,16 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBundleFormat } from '../../src/bundle/bundle-format.ts';
 import type { RandomAccess } from '../../src/storage/storage.ts';
-import {
-  asFile,
-  bytesOf,
-  databaseOf,
-  never,
-  openBundle,
-  verifyBundle,
-  writeBundle,
-} from './sample-bundle.ts';
-import { type ForgedFile, forgeBundle, sha256 } from './zip-builder.ts';
+import { forgeRows } from './forged-rows.ts';
+import { asFile, bytesOf, never, openBundle, verifyBundle, writeBundle } from './sample-bundle.ts';
 
 const rowsOf = (count: number) =>
   Array.from({ length: count }, (_, id) => `{"id":${id},"text":"${'x'.repeat((id * 7) % 50)}"}\n`);
@@ -87,26 +79,7 @@ describe('a page of rows', () => {
 });
 
 describe('a part whose form or count is not what it should be', () => {
-  const forgePart = (content: string, rows: number) => {
-    const bytes = Buffer.from(content);
-    const part: ForgedFile = {
-      record: {
-        kind: 'TABLE_PART',
-        entry: 'db/t.json',
-        schema: null,
-        table: 't',
-        part: 1,
-        rows,
-        size: bytes.length,
-        sha256: sha256(bytes),
-        digest: '0'.repeat(32),
-      },
-      zip: { content: bytes },
-    };
-    const table = { schema: null, name: 't', columns: [], primaryKey: [], foreignKeys: [] };
-    const tables = [{ ...table, rowCount: rows, bytes: bytes.length, parts: ['db/t.json'] }];
-    return forgeBundle([part], { manifest: (m) => ({ ...m, database: databaseOf(tables) }) });
-  };
+  const forgePart = (content: string, rows: number) => forgeRows(content, { rows });
   const readWhole = async (content: Buffer) => {
     const reader = await openBundle(content);
     const [table] = reader.manifest.database?.tables ?? [];

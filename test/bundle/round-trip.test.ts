@@ -184,6 +184,7 @@ describe('a bundle gives back what went into it', () => {
       rows: 0,
       bytes: 3 + 1 + 1 + 8,
       files: 3,
+      tables: [{ schema: null, name: 'app', rows: 0, digest: '0'.repeat(32) }],
     });
   });
 });

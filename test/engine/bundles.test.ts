@@ -2,6 +2,7 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { forgeRows } from '../bundle/forged-rows.ts';
 import { type ForgedFile, forgeBundle, forgedFile, sha256 } from '../bundle/zip-builder.ts';
 import { EVERYTHING, restoreOf } from '../support/engine.ts';
 import { type Application, sqliteApplication } from '../support/engine-application.ts';
@@ -97,6 +98,32 @@ describe('a stored bundle that was damaged', () => {
     });
     return backupId;
   }
+
+  test.each([
+    ['a row that is no JSON', '[\n{"id":1},\n{"id":2,}\n]\n', {}, /db\/t\.json .*JSON: row 2/],
+    [
+      'another digest than its rows',
+      '[\n{"id":1}\n]\n',
+      { rows: 1, digest: '1'.repeat(32) },
+      /db\/t\.json .*digest/,
+    ],
+  ])(
+    'by a writer, with hashes that are right and %s, fails a look at its content',
+    async (_how, rows, told, fault) => {
+      const { engine, actor } = faulty.holdfast;
+      const backupId = await replaced(forgeRows(rows, { rows: 2, ...told }));
+      const verified = await faulty.holdfast.finished(
+        await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+      );
+      expect(verified).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'INVALID_CHECKSUM', phase: 'CONTENT', message: expect.stringMatching(fault) },
+        result: { verdict: 'FAILED', problems: [{ entry: 'db/t.json' }] },
+      });
+      expect(await backupRow(backupId)).toMatchObject({ lastVerdict: 'FAILED' });
+      await engine.deleteBackup(actor, backupId);
+    },
+  );
 
   const damagedFile = (name: string): ForgedFile =>
     forgedFile(`files/app/${name}`, name, {}, { sha256: '0'.repeat(64) });

@@ -86,7 +86,9 @@ async function wreck(): Promise<void> {
 }
 
 /** Name, rows and digest of each table in a bundle, in its order. */
-async function bundledDigests(backupId: string): Promise<unknown[]> {
+async function bundledDigests(
+  backupId: string,
+): Promise<(readonly [name: string, rows: number, digest: string])[]> {
   const { file } = await holdfast.engine.openBackup(holdfast.actor.workspaceId, backupId, untilEnd);
   const { catalog } = holdfast.parts;
   const reader = await bundleFormat.openReader(file, untilEnd, {
@@ -95,7 +97,7 @@ async function bundledDigests(backupId: string): Promise<unknown[]> {
     },
   });
   try {
-    const digests: unknown[] = [];
+    const digests: (readonly [name: string, rows: number, digest: string])[] = [];
     for await (const entry of reader.entries(untilEnd)) {
       if (entry.kind === 'TABLE_PART') digests.push([entry.table, entry.rows, entry.digest]);
     }
@@ -175,6 +177,17 @@ describe('the main job', () => {
       await holdfast.engine.verifyBackup(holdfast.actor, { backupId: created.backupId, level: 'CONTENT' }),
     );
     expect(verified).toMatchObject({ status: 'SUCCEEDED', result: { verdict: 'PASSED', rowsChecked: 5 } });
+    const [certificate] = await holdfast.opened.prisma.certificate.findMany({
+      where: { recordId: verified.id },
+    });
+    expect(certificate?.tables).toEqual(
+      (await bundledDigests(created.backupId)).map(([name, count, digest]) => ({
+        schema: null,
+        name,
+        rows: count,
+        digest,
+      })),
+    );
 
     await wreck();
     const plan = await holdfast.engine.restorePlan(
