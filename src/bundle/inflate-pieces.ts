@@ -7,6 +7,7 @@
 import { availableParallelism } from 'node:os';
 import { constants, inflateRaw, type ZlibOptions } from 'node:zlib';
 import { z } from 'zod';
+import { letGo } from '../let-go.ts';
 import { BLOCK_BYTES } from './packing.ts';
 import { Turns } from './turns.ts';
 
@@ -31,10 +32,7 @@ const inflateInfo = z.object({
 
 /** How an entry is inflated. */
 export interface InflateOptions {
-  /**
-   * Whether an output is freed once the next is asked for: as garbage, outputs would have the collector go through the
-   * whole heap every few dozen megabytes.
-   */
+  /** Whether an output is freed once the next is asked for: the reader keeps no view of it. */
   readonly free: boolean;
   /** Unpacks the rest of an entry as one stream, from where the bytes before end, given what they came to last. */
   readonly rest: (raw: AsyncIterable<Buffer>, bytesBefore: number, before: Buffer) => AsyncIterable<Buffer>;
@@ -130,7 +128,7 @@ export async function* inflatePieces(
       // Looked back at only by what follows in one stream, and then only so far.
       windowBytes = inflated.copy(window, 0, Math.max(0, inflated.length - WINDOW_BYTES));
       yield inflated;
-      if (options.free && inflated.buffer instanceof ArrayBuffer) inflated.buffer.transfer(0);
+      if (options.free) letGo(inflated);
     }
     const packed = ahead.map((piece) => piece.packed);
     yield* options.rest(asStream(packed, cut), position, window.subarray(0, windowBytes));

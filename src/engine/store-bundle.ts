@@ -11,6 +11,7 @@ import type { BundleWriter } from '../bundle/bundle.ts';
 import type { Compression, Manifest, ManifestDraft } from '../bundle/manifest.ts';
 import type { Sealing } from '../bundle/sealing.ts';
 import { throwIfAborted } from '../errors.ts';
+import { letGo } from '../let-go.ts';
 import type { EngineParts } from './parts.ts';
 import { requireStorage } from './require-storage.ts';
 import type { RunningRecord } from './running-record.ts';
@@ -51,19 +52,15 @@ export async function storeBundle(
   }
 }
 
-/**
- * Passes chunks on to `target`, and frees each as soon as it was taken: left to the garbage collector, chunks of some
- * dozen megabytes would have it go through the whole heap.
- */
+/** Passes chunks on to `target`, and frees each as soon as it was taken. */
 function hashedInto(target: Writable, hash: Hash): Writable {
   const sink = new Writable({
     highWaterMark: AHEAD_BYTES,
     write(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       target.write(chunk, (error) => {
-        // Smaller ones are slices of what Node hands out to everybody.
-        if (chunk.buffer instanceof ArrayBuffer && chunk.buffer.byteLength > Buffer.poolSize)
-          chunk.buffer.transfer(0);
+        // The writer gave it away, and the storage looks at it no more; after an error nobody knows.
+        if (!error) letGo(chunk);
         done(error);
       });
     },

@@ -13,6 +13,8 @@ interface Room {
 }
 
 const ERRORS = 'src/errors.ts';
+/** Frees buffers; for all through whom bytes stream. */
+const LET_GO = 'src/let-go.ts';
 
 /** What a source is, for those who back it up and for those who are one. */
 const SOURCE_CONTRACTS: readonly Place[] = [
@@ -50,6 +52,7 @@ const ENGINE_CONTRACTS: readonly Place[] = [
 /** A file belongs to the first room whose place covers it. */
 export const ROOMS: readonly Room[] = [
   { place: ERRORS, may: [] },
+  { place: LET_GO, may: [] },
   { place: 'src/config.ts', may: [ERRORS] },
   { place: 'src/process-identity.ts', may: [ERRORS], mayAsType: ['src/engine/parts.ts'] },
   { place: 'src/app.ts', may: ['src/'] },
@@ -61,7 +64,14 @@ export const ROOMS: readonly Room[] = [
   { place: SCRATCH_NAME, may: [ERRORS] },
   {
     place: 'src/source/database/postgres/',
-    may: [ERRORS, ...SOURCE_CONTRACTS, 'src/source/database/row-text/', MIGRATION_HISTORIES, SCRATCH_NAME],
+    may: [
+      ERRORS,
+      LET_GO,
+      ...SOURCE_CONTRACTS,
+      'src/source/database/row-text/',
+      MIGRATION_HISTORIES,
+      SCRATCH_NAME,
+    ],
   },
   {
     place: 'src/source/database/sqlite/',
@@ -73,10 +83,10 @@ export const ROOMS: readonly Room[] = [
   },
   { place: 'src/source/files/', may: [ERRORS, ...SOURCE_CONTRACTS] },
   { place: 'src/storage/', may: [ERRORS] },
-  { place: 'src/bundle/', may: [ERRORS, 'src/storage/storage.ts'] },
+  { place: 'src/bundle/', may: [ERRORS, LET_GO, 'src/storage/storage.ts'] },
   { place: 'src/catalog/', may: [ERRORS, ...SOURCE_CONTRACTS, 'src/bundle/manifest.ts'] },
   { place: 'src/events/', may: [ERRORS, 'src/catalog/catalog.ts'] },
-  { place: 'src/engine/', may: [ERRORS, ...CONTRACTS] },
+  { place: 'src/engine/', may: [ERRORS, LET_GO, ...CONTRACTS] },
   {
     place: 'src/schema/',
     may: [ERRORS, ...CONTRACTS, ...ENGINE_CONTRACTS, 'src/catalog/scoped.ts'],

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { HoldfastError } from '../../errors.ts';
+import { letGo } from '../../let-go.ts';
 import type { ManifestEncryption, ManifestPayload } from '../manifest.ts';
 import { STORE } from '../packing.ts';
 import type { Sealing } from '../sealing.ts';
@@ -102,6 +103,8 @@ class SealedOutput implements BundleOutput {
       this.#bytes += chunk.length;
       this.#hash.update(chunk);
       yield chunk;
+      // The zip has copied it into a block.
+      letGo(chunk);
     }
   }
 }

@@ -1,12 +1,13 @@
 /** Plain bytes in, a payload out: its header, then sealed chunks. */
 import { Transform, type TransformCallback } from 'node:stream';
+import { letGo } from '../../let-go.ts';
 import { CHUNK_BYTES, SEALED_CHUNK_BYTES, sealChunk, TAG_BYTES } from './chunks.ts';
 import type { PayloadHead } from './payload-head.ts';
 
 /** Sealed ahead of the reader. */
 const AHEAD_BYTES = 512 * 1024;
 
-/** Seals what is written. Holds back one chunk at most, since only the end tells which one is the last. */
+/** Seals what is written, which is its own from then on. Holds back one chunk at most, since only the end tells which one is the last. */
 export class SealingStream extends Transform {
   readonly #making: Promise<PayloadHead>;
   #head: PayloadHead | undefined;
@@ -45,6 +46,8 @@ export class SealingStream extends Transform {
       }
     }
     this.#hold(bytes.subarray(taken));
+    // What is written is the stream's own, and was copied or sealed.
+    letGo(bytes);
     if (complete > 0) done(null, sealed);
     else done();
   }

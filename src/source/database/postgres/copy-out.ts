@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
+import { letGoIfWhole } from '../../../let-go.ts';
 import { RowBatches } from './row-batches.ts';
 
 const COPY_DATA = 0x64;
@@ -13,15 +14,6 @@ const ERROR_RESPONSE = 0x45;
 const HEADER_BYTES = 5;
 /** Batches that wait for the reader before the socket is told to stop. */
 const WAITING = 2;
-
-/**
- * Frees what a chunk holds at once: left to the garbage collector, chunks of some hundred megabytes of rows would have it
- * go through the whole heap again and again. A chunk that shares its memory with others is left alone.
- */
-function release(chunk: Buffer): void {
-  const { buffer } = chunk;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
-}
 
 /** What pg calls on the query that is running. */
 interface RunningQuery extends Submittable {
@@ -108,7 +100,8 @@ export class CopyOut implements RunningQuery {
     try {
       this.#shared = false;
       this.#parse(chunk);
-      if (!this.#shared) release(chunk);
+      // Rows were copied out of it, and nobody else listens to the socket.
+      if (!this.#shared) letGoIfWhole(chunk);
     } catch (error) {
       this.#stream?.destroy();
       this.handleError(error);

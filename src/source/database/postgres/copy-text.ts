@@ -2,11 +2,11 @@
  * Turns row lines into the text that `COPY … FROM STDIN` takes, byte by byte: nothing is parsed into JavaScript
  * values, so every digit and every byte survives, and memory stays at a chunk plus the largest row.
  */
+import { letGoIfWhole } from '../../../let-go.ts';
 import type { Cursor } from '../row-text/cursor.ts';
 import { type RowTextOptions, RowTextScanner } from '../row-text/row-text-scanner.ts';
 import { copyString } from './json-string.ts';
 import { copyLiteral, copyNested } from './json-value.ts';
-import { letGo } from './let-go.ts';
 import { PlainRows } from './plain-rows.ts';
 
 const LINE_END = 0x0a;
@@ -44,8 +44,8 @@ export async function* toCopyText(
     const done = pending;
     pending = rest.length > 0 ? [Buffer.from(rest)] : [];
     bytes = rest.length;
-    for (const taken of done) letGo(taken);
-    letGo(complete);
+    for (const taken of done) letGoIfWhole(taken);
+    letGoIfWhole(complete);
     yield text;
   }
   const left = Buffer.concat(pending);
