@@ -179,7 +179,7 @@ export class ZipBundleReader implements BundleReader {
     const proof = totals === undefined ? undefined : new RowProof();
     const array = new RowArrayCheck(part.entry, this.#limits.rowBytes, proof);
     let told = 0;
-    for await (const chunk of this.#partContent(part, signal, true)) {
+    for await (const chunk of this.#partContent(part, signal)) {
       array.take(chunk);
       tell({ bytes: chunk.length, rows: array.rows - told });
       told = array.rows;
@@ -194,6 +194,7 @@ export class ZipBundleReader implements BundleReader {
 
   async *#readPart(part: TablePart, signal: AbortSignal): AsyncGenerator<Buffer> {
     const array = new RowArrayReader(part.entry, this.#limits.rowBytes);
+    // What comes out of the array is a copy.
     for await (const chunk of this.#partContent(part, signal)) {
       const rowLines = array.decode(chunk);
       if (rowLines.length > 0) yield rowLines;
@@ -201,8 +202,9 @@ export class ZipBundleReader implements BundleReader {
     checkCount(part, array.finish());
   }
 
-  #partContent(part: TablePart, signal: AbortSignal, fleeting = false): AsyncIterable<Buffer> {
-    const content = entryContent(this.#file, this.#entry(part.entry), signal, fleeting);
+  /** Each chunk is gone when the next is asked for. */
+  #partContent(part: TablePart, signal: AbortSignal): AsyncIterable<Buffer> {
+    const content = entryContent(this.#file, this.#entry(part.entry), signal, true);
     return hashed(content, part.sha256, part.entry);
   }
 
