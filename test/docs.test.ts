@@ -90,6 +90,8 @@ test('no document names a setting of the server that does not exist', () => {
     'HOLDFAST_TEST_POSTGRES_URL',
     'HOLDFAST_TEST_MARIADB_URL',
     'HOLDFAST_TEST_REQUIRE_SERVERS',
+    'HOLDFAST_TEST_FUZZ_SEED',
+    'HOLDFAST_TEST_FUZZ_RUNS',
   ]);
   // docs/client.md speaks of the environment of programs that use the client.
   const unknown = documents
