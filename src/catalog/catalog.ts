@@ -11,7 +11,7 @@ import type { EnvFile, FileTree } from '../source/file-trees.ts';
 import type { ClearedColumns, DatabaseKind, TableName } from '../source/source.ts';
 
 export type Role = 'VIEWER' | 'OPERATOR' | 'ADMIN' | 'OWNER';
-export type RecordKind = 'CREATE' | 'RESTORE' | 'VERIFY' | 'ROTATE' | 'IMPORT';
+export type RecordKind = 'CREATE' | 'RESTORE' | 'VERIFY' | 'ROTATE' | 'IMPORT' | 'SELF_TEST';
 export type RecordStatus = 'QUEUED' | 'RUNNING' | 'CANCELING' | 'CANCELED' | 'SUCCEEDED' | 'FAILED';
 export type Trigger = 'MANUAL' | 'SCHEDULE' | 'PRE_RESTORE';
 /** UNPROVEN: nothing wrong was found, but the content could not be looked at, since its key is not held. */
@@ -41,6 +41,8 @@ export type PhaseName =
   | 'RECEIVE'
   | 'DELETE'
   | 'SCRATCH'
+  | 'COLLECT'
+  | 'DESTROY'
   | 'CLEAN_UP';
 
 /** Counters of a phase or record. Bytes are content bytes before compression. All are exact below 2^53. */

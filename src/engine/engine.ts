@@ -326,6 +326,11 @@ export interface RotateBackupsRequest {
   readonly dryRun: boolean;
 }
 
+export interface SelfTestRequest {
+  /** Of the canary's bundle; DEFLATE_1 unless given. */
+  readonly compression?: Compression | undefined;
+}
+
 /** The verbs. */
 export interface Engine {
   createSource(actor: Actor, definition: SourceDefinition): Promise<SourceRow>;
@@ -340,6 +345,8 @@ export interface Engine {
   restorePlan(actor: Actor, request: RestorePlanRequest, signal: AbortSignal): Promise<RestorePlan>;
   restoreBackup(actor: Actor, request: RestoreBackupRequest): Promise<RecordRow>;
   verifyBackup(actor: Actor, request: VerifyBackupRequest): Promise<RecordRow>;
+  /** Sends a canary the whole way of a backup and back. What it makes is no backup, and nothing of it stays. */
+  runSelfTest(actor: Actor, request: SelfTestRequest): Promise<RecordRow>;
   rotateBackups(actor: Actor, request: RotateBackupsRequest): Promise<Rotation>;
   deleteBackup(actor: Actor, backupId: string): Promise<void>;
   pinBackup(actor: Actor, backupId: string, pinned: boolean): Promise<BackupRow>;

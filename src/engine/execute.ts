@@ -8,6 +8,7 @@ import { secretsOwner } from './request-secrets.ts';
 import { executeRestore } from './restore-backup.ts';
 import { executeRotate } from './rotate-backups.ts';
 import type { RunningRecord } from './running-record.ts';
+import { executeSelfTest } from './self-test.ts';
 import { executeVerify } from './verify-backup.ts';
 
 /** The executor of every kind of record. */
@@ -25,6 +26,8 @@ export function executorOf(parts: EngineParts): ExecuteRecord {
         return await executeRotate(parts, record);
       case 'IMPORT':
         return await executeImport(parts, record);
+      case 'SELF_TEST':
+        return await executeSelfTest(parts, record);
     }
   };
 }

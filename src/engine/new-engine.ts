@@ -19,6 +19,7 @@ import { type Recovery, startRecovery } from './recover.ts';
 import { restoreBackup } from './restore-backup.ts';
 import { restorePlan } from './restore-plan.ts';
 import { rotateBackups } from './rotate-backups.ts';
+import { runSelfTest } from './self-test.ts';
 import { distrustSigner, rotateEncryptionKey, trustSigner } from './signers.ts';
 import { createSource, deleteSource, updateSource } from './sources.ts';
 import { startReconciliation } from './start-reconciliation.ts';
@@ -69,6 +70,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),
     restoreBackup: (actor, request) => restoreBackup(parts, runner, actor, request),
     verifyBackup: (actor, request) => verifyBackup(parts, runner, actor, request),
+    runSelfTest: (actor, request) => runSelfTest(parts, runner, actor, request),
     rotateBackups: (actor, request) => rotateBackups(parts, runner, actor, request),
     deleteBackup: (actor, backupId) => deleteBackup(parts, actor, backupId),
     async pinBackup(actor, backupId, pinned) {

@@ -81,5 +81,30 @@ export type ImportResult = {
   bytes: number;
 };
 
+/** The steps of a self-test, in order. */
+export type SelfTestStepName = 'COLLECT' | 'BACK_UP' | 'DESTROY' | 'RESTORE' | 'VERIFY' | 'CLEAN_UP';
+
+/** How far a step of a self-test is; SKIPPED when an earlier one kept it from beginning. */
+export type SelfTestStepStatus = 'WAITING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED' | 'SKIPPED';
+
+/** How a self-test went; kept up to date while it runs. */
+export type SelfTestResult = {
+  kind: 'SELF_TEST';
+  steps: {
+    name: SelfTestStepName;
+    status: SelfTestStepStatus;
+    /** ISO 8601. */
+    startedAt: string | null;
+    finishedAt: string | null;
+    seconds: number | null;
+  }[];
+};
+
 /** The value of `Record.result`. */
-export type RecordResult = CreateResult | RestoreResult | VerifyResult | RotateResult | ImportResult;
+export type RecordResult =
+  | CreateResult
+  | RestoreResult
+  | VerifyResult
+  | RotateResult
+  | ImportResult
+  | SelfTestResult;

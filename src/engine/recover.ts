@@ -26,6 +26,7 @@ import { secretsOwner } from './request-secrets.ts';
 import { requireStorage } from './require-storage.ts';
 import { executeRotate } from './rotate-backups.ts';
 import { RunningRecord } from './running-record.ts';
+import { recoverSelfTest } from './self-test.ts';
 import { sayWhatItWaitsFor } from './settle-restore.ts';
 import { levelOf } from './verify-request.ts';
 
@@ -168,7 +169,7 @@ async function recoverClaimed(parts: EngineParts, row: RecordRow): Promise<void>
       throw error;
     }
     // A storage that cannot be asked may hold the finished bundle. A rotation has done what it could.
-    const mayBeStored = row.kind === 'CREATE' || row.kind === 'IMPORT';
+    const mayBeStored = row.kind === 'CREATE' || row.kind === 'IMPORT' || row.kind === 'SELF_TEST';
     if (mayBeStored && error instanceof HoldfastError && error.code === 'STORAGE_UNAVAILABLE') throw error;
     failure = error;
   }
@@ -192,6 +193,8 @@ async function bringToAnEnd(
       return await recoverImport(parts, row);
     case 'VERIFY':
       return await recoverVerify(parts, record, row);
+    case 'SELF_TEST':
+      return await recoverSelfTest(parts, record, row);
     case 'ROTATE':
       await record.start();
       await executeRotate(parts, record);

@@ -186,7 +186,7 @@ export class RunningRecord {
     const known =
       failure instanceof HoldfastError ? failure : this.signal.aborted ? abortError(this.signal) : undefined;
     const unfinished = this.#row.phases.findLast((candidate) => candidate.status !== 'SUCCEEDED')?.name;
-    const phase = (failure instanceof Error ? this.#phaseOf.get(failure) : undefined) ?? unfinished ?? null;
+    const phase = this.#phaseWhereThrown(failure) ?? unfinished ?? null;
     if (known !== undefined) {
       return { code: known.code, phase, message: known.message, hint: known.hint ?? null };
     }
@@ -197,6 +197,15 @@ export class RunningRecord {
       message: 'An unexpected fault of Holdfast stopped the record.',
       hint: `The server's log has the details under record ${this.#row.id}.`,
     };
+  }
+
+  /** An error that tells another one in other words was thrown where that was. */
+  #phaseWhereThrown(failure: unknown): PhaseName | undefined {
+    if (!(failure instanceof Error)) return undefined;
+    return (
+      this.#phaseOf.get(failure) ??
+      (failure.cause instanceof Error ? this.#phaseOf.get(failure.cause) : undefined)
+    );
   }
 
   #phasesWith(phase: PhaseState): PhaseState[] {

@@ -31,6 +31,8 @@ export interface BundlePlace {
   readonly storageKey: string;
   readonly compression: Compression;
   readonly sealing: Sealing;
+  /** A directory that is made and removed; that of the record unless given. */
+  readonly spoolDirectory?: string;
 }
 
 /** Puts entries into a bundle and returns what its manifest is to say. The signal is that of record and storage. */
@@ -43,7 +45,7 @@ export async function storeBundle(
   place: BundlePlace,
   fill: FillBundle,
 ): Promise<StoredBundle> {
-  const spoolDirectory = join(parts.directories.temporary, record.row.id);
+  const spoolDirectory = place.spoolDirectory ?? join(parts.directories.temporary, record.row.id);
   try {
     await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
     return await storeThrough(parts, record, place, spoolDirectory, fill);

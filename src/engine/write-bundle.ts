@@ -22,6 +22,8 @@ export interface BundleOrder {
   readonly storageKey: string;
   readonly compression: Compression;
   readonly sealing: Sealing;
+  /** As in {@link storeBundle}. */
+  readonly spoolDirectory?: string;
 }
 
 /** Writes a bundle and stores it. Of a failed one nothing stays. */

@@ -18,6 +18,7 @@ import './mutations/test-source.ts';
 import './mutations/create-backup.ts';
 import './mutations/restore-backup.ts';
 import './mutations/verify-backup.ts';
+import './mutations/run-self-test.ts';
 import './mutations/rotate-backups.ts';
 import './mutations/delete-backup.ts';
 import './mutations/pin-backup.ts';

@@ -51,7 +51,9 @@ const PhaseNameEnum = builder.enumType('PhaseName', {
     ROLL_BACK: { description: 'Leaves database and files as they were.' },
     RECEIVE: { description: 'Takes an uploaded bundle into storage.' },
     SCRATCH: { description: 'Makes the scratch database and directory of a drill.' },
-    CLEAN_UP: { description: 'Drops what a drill has made.' },
+    COLLECT: { description: 'Makes the canary of a self-test.' },
+    DESTROY: { description: 'Destroys the canary of a self-test, which only its bundle brings back.' },
+    CLEAN_UP: { description: 'Removes what a drill or self-test has made.' },
     DELETE: { description: 'Deletes backups.' },
   } as const,
 });

@@ -5,6 +5,7 @@ import type {
   RecordResult,
   RestoreResult,
   RotateResult,
+  SelfTestResult,
   VerifyResult,
 } from '../engine/record-result.ts';
 import { BackupNode } from './backup.ts';
@@ -163,12 +164,63 @@ const RotateResultType = builder.objectRef<RotateResult>('RotateResult').impleme
   }),
 });
 
+const SelfTestStepNameEnum = builder.enumType('SelfTestStepName', {
+  description: 'The steps of a self-test, in order.',
+  values: {
+    COLLECT: { description: 'Makes a canary: a small database of odd values and a tree of odd files.' },
+    BACK_UP: { description: 'Writes it into a bundle, sealed and signed, in the real storage.' },
+    DESTROY: { description: 'Destroys the canary.' },
+    RESTORE: { description: 'Checks the bundle and restores the canary from it.' },
+    VERIFY: { description: 'Compares every row, counter, file, mode, time and link with what was there.' },
+    CLEAN_UP: { description: 'Deletes the bundle from the storage, and the canary.' },
+  } as const,
+});
+
+const SelfTestStepStatusEnum = builder.enumType('SelfTestStepStatus', {
+  description: 'How far a step of a self-test is.',
+  values: {
+    WAITING: { description: 'Has not begun yet.' },
+    RUNNING: { description: 'At work.' },
+    SUCCEEDED: { description: 'Done.' },
+    FAILED: { description: 'Ended by an error; `Record.error` tells it.' },
+    CANCELED: { description: 'Ended by a cancellation.' },
+    SKIPPED: { description: 'Never began, since an earlier one did not succeed.' },
+  } as const,
+});
+
+const SelfTestStepType = builder.objectRef<SelfTestResult['steps'][number]>('SelfTestStep').implement({
+  description: 'A step of a self-test.',
+  fields: (t) => ({
+    name: t.expose('name', { type: SelfTestStepNameEnum, description: 'Which step it is.' }),
+    status: t.expose('status', { type: SelfTestStepStatusEnum, description: 'How far it is.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it began; null before.',
+    }),
+    finishedAt: t.expose('finishedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null before.',
+    }),
+    seconds: t.exposeFloat('seconds', { nullable: true, description: 'What it took; null before its end.' }),
+  }),
+});
+
+const SelfTestResultType = builder.objectRef<SelfTestResult>('SelfTestResult').implement({
+  description: 'How a self-test went; kept up to date while it runs.',
+  fields: (t) => ({
+    steps: t.expose('steps', { type: [SelfTestStepType], description: 'Its steps, in order.' }),
+  }),
+});
+
 const TYPES = {
   CREATE: CreateResultType,
   RESTORE: RestoreResultType,
   VERIFY: VerifyResultType,
   ROTATE: RotateResultType,
   IMPORT: ImportResultType,
+  SELF_TEST: SelfTestResultType,
 } as const satisfies Record<RecordResult['kind'], unknown>;
 
 export const RecordResultType = builder.unionType('RecordResult', {

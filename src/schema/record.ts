@@ -22,6 +22,7 @@ const RecordKindEnum = builder.enumType('RecordKind', {
     VERIFY: { description: 'Reads a backup and checks all of it.' },
     ROTATE: { description: 'Deletes the backups that a retention policy does not keep.' },
     IMPORT: { description: 'Takes an uploaded bundle in as a backup.' },
+    SELF_TEST: { description: 'Backs up a canary, destroys, restores and compares it; nothing of it stays.' },
   } as const,
 });
 

@@ -12,6 +12,7 @@ export interface ChildOrder {
     | { readonly kind: 'CREATE'; readonly sourceId: string }
     | { readonly kind: 'RESTORE'; readonly request: RestoreBackupRequest }
     | { readonly kind: 'VERIFY'; readonly request: VerifyBackupRequest }
+    | { readonly kind: 'SELF_TEST' }
     | { readonly kind: 'RECOVER' };
 }
 
@@ -29,6 +30,9 @@ if (order.work.kind === 'CREATE') await holdfast.backUp(order.work.sourceId, EVE
 if (order.work.kind === 'RESTORE') await holdfast.restore(order.work.request);
 if (order.work.kind === 'VERIFY') {
   await holdfast.finished(await holdfast.engine.verifyBackup(holdfast.actor, order.work.request));
+}
+if (order.work.kind === 'SELF_TEST') {
+  await holdfast.finished(await holdfast.engine.runSelfTest(holdfast.actor, {}));
 }
 // Not reached when the point was; the parent tells by the exit code.
 process.exit(3);

@@ -150,6 +150,7 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
       const backup = found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
       return start(actor, 'VERIFY', { backupId: backup.id, sourceId: backup.sourceId });
     },
+    runSelfTest: (actor) => start(actor, 'SELF_TEST', {}),
     async rotateBackups(actor, { sourceId, dryRun }) {
       const backups = await catalog.backups.summaries(actor.workspaceId, sourceId);
       return {

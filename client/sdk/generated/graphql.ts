@@ -291,10 +291,12 @@ export type PhaseName =
   | 'CATALOG'
   /** Reads the whole bundle and compares its SHA-256. */
   | 'CHECKSUM'
-  /** Drops what a drill has made. */
+  /** Removes what a drill or self-test has made. */
   | 'CLEAN_UP'
   /** Empties the tables, within the transaction. */
   | 'CLEAR_TABLES'
+  /** Makes the canary of a self-test. */
+  | 'COLLECT'
   /** Makes database and files new, together. */
   | 'COMMIT'
   /** Sets sequences, brings back keys and checks them. */
@@ -303,6 +305,8 @@ export type PhaseName =
   | 'CONTENT'
   /** Deletes backups. */
   | 'DELETE'
+  /** Destroys the canary of a self-test, which only its bundle brings back. */
+  | 'DESTROY'
   /** Writes the files into the bundle. */
   | 'FILES'
   /** Loads the tables, within the transaction. */
@@ -398,6 +402,8 @@ export type RecordKind =
   | 'RESTORE'
   /** Deletes the backups that a retention policy does not keep. */
   | 'ROTATE'
+  /** Backs up a canary, destroys, restores and compares it; nothing of it stays. */
+  | 'SELF_TEST'
   /** Reads a backup and checks all of it. */
   | 'VERIFY';
 
@@ -511,6 +517,12 @@ export type RotateEncryptionKeyInput = {
   replaces?: string | null | undefined;
 };
 
+/** How to test. */
+export type RunSelfTestInput = {
+  /** How the canary's bundle is compressed: that of the backups that matter. */
+  compression?: Compression;
+};
+
 /** What happened to an object since the bundle was made. */
 export type SchemaChange =
   /** It is there now and was not then. */
@@ -533,6 +545,36 @@ export type SelectionInput = {
   /** Only the file trees of these names; all when left out. */
   trees?: Array<string> | null | undefined;
 };
+
+/** The steps of a self-test, in order. */
+export type SelfTestStepName =
+  /** Writes it into a bundle, sealed and signed, in the real storage. */
+  | 'BACK_UP'
+  /** Deletes the bundle from the storage, and the canary. */
+  | 'CLEAN_UP'
+  /** Makes a canary: a small database of odd values and a tree of odd files. */
+  | 'COLLECT'
+  /** Destroys the canary. */
+  | 'DESTROY'
+  /** Checks the bundle and restores the canary from it. */
+  | 'RESTORE'
+  /** Compares every row, counter, file, mode, time and link with what was there. */
+  | 'VERIFY';
+
+/** How far a step of a self-test is. */
+export type SelfTestStepStatus =
+  /** Ended by a cancellation. */
+  | 'CANCELED'
+  /** Ended by an error; `Record.error` tells it. */
+  | 'FAILED'
+  /** At work. */
+  | 'RUNNING'
+  /** Never began, since an earlier one did not succeed. */
+  | 'SKIPPED'
+  /** Done. */
+  | 'SUCCEEDED'
+  /** Has not begun yet. */
+  | 'WAITING';
 
 /** How the signer of a bundle is known here. */
 export type SignerState =
@@ -756,6 +798,17 @@ export type VerifyBackupMutation = { verifyBackup:
     | { __typename: 'VerifyBackupPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
    };
 
+export type RunSelfTestMutationVariables = Exact<{
+  input: RunSelfTestInput;
+}>;
+
+
+export type RunSelfTestMutation = { runSelfTest:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'RunSelfTestPayload', record: { id: string, kind: RecordKind, status: RecordStatus, trigger: Trigger, requestedBy: string, queuedAt: string, startedAt: string | null, finishedAt: string | null, lastSequence: number, warnings: Array<string>, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }
+   };
+
 export type RotateBackupsMutationVariables = Exact<{
   input: RotateBackupsInput;
 }>;
@@ -872,6 +925,7 @@ export type RecordFieldsFragment = { sizeBytes: string | null, checksum: string 
     | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
     | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
     | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+    | { __typename: 'SelfTestResult', steps: Array<{ name: SelfTestStepName, status: SelfTestStepStatus, startedAt: string | null, finishedAt: string | null, seconds: number | null }> }
     | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
    | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null };
 
@@ -956,6 +1010,7 @@ export type RecordsQuery = { records: { totalCount: number, pageInfo: { startCur
           | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
           | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
           | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+          | { __typename: 'SelfTestResult', steps: Array<{ name: SelfTestStepName, status: SelfTestStepStatus, startedAt: string | null, finishedAt: string | null, seconds: number | null }> }
           | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
          | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } }> } };
 
@@ -969,6 +1024,7 @@ export type RecordQuery = { record: { sizeBytes: string | null, checksum: string
       | { __typename: 'ImportResult', tables: number, rows: string, files: string, bytes: string }
       | { __typename: 'RestoreResult', dryRun: boolean, rolledBack: boolean, proven: boolean, targetState: TargetState, rowsRestored: string, filesRestored: string, envFileRestored: boolean, decidedBy: string | null, restoredTables: Array<{ schema: string | null, name: string, rows: string, digest: string }>, restoredTrees: Array<{ area: TreeArea, name: string, files: string }>, preRestoreBackup: { id: string, name: string } | null }
       | { __typename: 'RotateResult', deleted: number, kept: number, freedBytes: string, backups: Array<{ name: string, keep: boolean, reason: string, failure: string | null, backup: { id: string } | null }> }
+      | { __typename: 'SelfTestResult', steps: Array<{ name: SelfTestStepName, status: SelfTestStepStatus, startedAt: string | null, finishedAt: string | null, seconds: number | null }> }
       | { __typename: 'VerifyResult', level: VerifyLevel, verdict: Verdict, restoreSeconds: number | null, message: string, entriesChecked: string, rowsChecked: string, bytesChecked: string, problems: Array<{ entry: string | null, message: string }> }
      | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null }, phases: Array<{ index: number, name: PhaseName, status: PhaseStatus, startedAt: string, finishedAt: string | null, progress: { fraction: number | null, bytes: string, rows: string, files: string, bytesPerSecond: number, etaSeconds: number | null, currentItem: string | null } }>, error: { code: ErrorCode, phase: PhaseName | null, message: string, hint: string | null } | null } | null };
 
@@ -1423,6 +1479,15 @@ export const RecordFieldsFragmentDoc = new TypedDocumentString(`
       preRestoreBackup {
         id
         name
+      }
+    }
+    ... on SelfTestResult {
+      steps {
+        name
+        status
+        startedAt
+        finishedAt
+        seconds
       }
     }
     ... on RotateResult {
@@ -1955,6 +2020,70 @@ fragment RecordState on Record {
     hint
   }
 }`) as unknown as TypedDocumentString<VerifyBackupMutation, VerifyBackupMutationVariables>;
+export const RunSelfTestDocument = new TypedDocumentString(`
+    mutation RunSelfTest($input: RunSelfTestInput!) {
+  runSelfTest(input: $input) {
+    __typename
+    ... on RunSelfTestPayload {
+      record {
+        ...RecordState
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ProgressFields on Progress {
+  fraction
+  bytes
+  rows
+  files
+  bytesPerSecond
+  etaSeconds
+  currentItem
+}
+fragment PhaseFields on Phase {
+  index
+  name
+  status
+  startedAt
+  finishedAt
+  progress {
+    ...ProgressFields
+  }
+}
+fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment RecordState on Record {
+  id
+  kind
+  status
+  trigger
+  requestedBy
+  queuedAt
+  startedAt
+  finishedAt
+  lastSequence
+  warnings
+  progress {
+    ...ProgressFields
+  }
+  phases {
+    ...PhaseFields
+  }
+  error {
+    code
+    phase
+    message
+    hint
+  }
+}`) as unknown as TypedDocumentString<RunSelfTestMutation, RunSelfTestMutationVariables>;
 export const RotateBackupsDocument = new TypedDocumentString(`
     mutation RotateBackups($input: RotateBackupsInput!) {
   rotateBackups(input: $input) {
@@ -2466,6 +2595,15 @@ fragment RecordFields on Record {
         name
       }
     }
+    ... on SelfTestResult {
+      steps {
+        name
+        status
+        startedAt
+        finishedAt
+        seconds
+      }
+    }
     ... on RotateResult {
       deleted
       kept
@@ -2605,6 +2743,15 @@ fragment RecordFields on Record {
       preRestoreBackup {
         id
         name
+      }
+    }
+    ... on SelfTestResult {
+      steps {
+        name
+        status
+        startedAt
+        finishedAt
+        seconds
       }
     }
     ... on RotateResult {
