@@ -122,6 +122,14 @@ export function createClient(options: ClientOptions) {
       ...variables
     }: ListOptions<documents.BackupCertificatesQueryVariables>) =>
       (await run(documents.BackupCertificatesDocument, variables, { signal })).backup?.certificates ?? null,
+    /** What a bundle says of itself, also an upload that is no backup; needs no key. */
+    inspectBundle: async (input: Input<documents.InspectBundleQueryVariables>, request?: RequestOptions) =>
+      (await run(documents.InspectBundleDocument, { input }, request)).inspectBundle,
+    /** Sends a canary the whole way of a backup and back. Needs OPERATOR. */
+    runSelfTest: async (
+      input: Input<documents.RunSelfTestMutationVariables> = {},
+      request?: RequestOptions,
+    ) => (await run(documents.RunSelfTestDocument, { input }, request)).runSelfTest,
     /** Starts a backup and returns its record at once; follow it with `followRecord`. */
     createBackup: async (input: Input<documents.CreateBackupMutationVariables>, request?: RequestOptions) =>
       (await run(documents.CreateBackupDocument, { input }, request)).createBackup,

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { RowRange } from '../bundle/bundle.ts';
-import type { Compression, ManifestEncryption } from '../bundle/manifest.ts';
+import type { Compression, Manifest, ManifestEncryption } from '../bundle/manifest.ts';
 import type {
   BackupRow,
   DrillSettings,
@@ -326,6 +326,16 @@ export interface RotateBackupsRequest {
   readonly dryRun: boolean;
 }
 
+/** What a bundle says of itself, its signature checked and its content not read. */
+export interface InspectedBundle {
+  readonly name: string;
+  /** SHA-256 of the whole, as it was when it was stored or uploaded. */
+  readonly checksum: string;
+  readonly sizeBytes: number;
+  readonly manifest: Manifest;
+  readonly signer: BundleSigner;
+}
+
 export interface SelfTestRequest {
   /** Of the canary's bundle; DEFLATE_1 unless given. */
   readonly compression?: Compression | undefined;
@@ -345,6 +355,8 @@ export interface Engine {
   restorePlan(actor: Actor, request: RestorePlanRequest, signal: AbortSignal): Promise<RestorePlan>;
   restoreBackup(actor: Actor, request: RestoreBackupRequest): Promise<RecordRow>;
   verifyBackup(actor: Actor, request: VerifyBackupRequest): Promise<RecordRow>;
+  /** What a bundle says of itself; no key is used. */
+  inspectBundle(actor: Actor, origin: BundleOrigin, signal: AbortSignal): Promise<InspectedBundle>;
   /** Sends a canary the whole way of a backup and back. What it makes is no backup, and nothing of it stays. */
   runSelfTest(actor: Actor, request: SelfTestRequest): Promise<RecordRow>;
   rotateBackups(actor: Actor, request: RotateBackupsRequest): Promise<Rotation>;

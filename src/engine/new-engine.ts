@@ -9,6 +9,7 @@ import type { Engine } from './engine.ts';
 import { executorOf } from './execute.ts';
 import { importBackup } from './import-backup.ts';
 import { importStored } from './import-stored.ts';
+import { inspectBundle } from './inspect-bundle.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
 import { readRows } from './read-rows.ts';
@@ -70,6 +71,7 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     restorePlan: (actor, request, signal) => restorePlan(parts, actor, request, signal),
     restoreBackup: (actor, request) => restoreBackup(parts, runner, actor, request),
     verifyBackup: (actor, request) => verifyBackup(parts, runner, actor, request),
+    inspectBundle: (actor, origin, signal) => inspectBundle(parts, actor, origin, signal),
     runSelfTest: (actor, request) => runSelfTest(parts, runner, actor, request),
     rotateBackups: (actor, request) => rotateBackups(parts, runner, actor, request),
     deleteBackup: (actor, backupId) => deleteBackup(parts, actor, backupId),

@@ -11,6 +11,7 @@ import './record.ts';
 import './record-event.ts';
 import './lock.ts';
 import './restore-plan.ts';
+import './inspected-bundle.ts';
 import './mutations/create-source.ts';
 import './mutations/update-source.ts';
 import './mutations/delete-source.ts';

@@ -150,6 +150,20 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
       const backup = found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
       return start(actor, 'VERIFY', { backupId: backup.id, sourceId: backup.sourceId });
     },
+    async inspectBundle(actor, origin) {
+      const backup = found(
+        'backupId' in origin ? await catalog.backups.find(actor.workspaceId, origin.backupId) : undefined,
+        'bundle',
+      );
+      const { name, checksum, manifest } = backup;
+      return {
+        name,
+        checksum,
+        sizeBytes: Number(backup.sizeBytes),
+        manifest,
+        signer: { state: 'OWN', ...engine.signer },
+      };
+    },
     runSelfTest: (actor) => start(actor, 'SELF_TEST', {}),
     async rotateBackups(actor, { sourceId, dryRun }) {
       const backups = await catalog.backups.summaries(actor.workspaceId, sourceId);

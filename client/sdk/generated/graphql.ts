@@ -747,6 +747,20 @@ export type BackupQueryVariables = Exact<{
 
 export type BackupQuery = { backup: { id: string, name: string, createdAt: string, trigger: Trigger, sizeBytes: string, checksum: string, formatVersion: number, encrypted: boolean, pinned: boolean, missing: boolean, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, encryption: { mode: EncryptionMode, key: string | null, recipients: Array<string> }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, contents: { tables: number, rows: string, files: string, bytes: string }, lastVerification: { at: string, startedAt: string | null, durationSeconds: number | null, level: VerifyLevel, verdict: Verdict, message: string | null, restoreSeconds: number | null, entries: string | null, rows: string | null, bytes: string | null, files: string | null } | null, source: { id: string, name: string } | null } | null };
 
+export type InspectBundleQueryVariables = Exact<{
+  input: BundleInput;
+}>;
+
+
+export type InspectBundleQuery = { inspectBundle:
+    | { __typename: 'BundleError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InspectedBundle', name: string, sizeBytes: string, checksum: string, encryption: { mode: EncryptionMode }, signature: { state: SignerState, fingerprint: string | null, publicKey: string | null }, manifest: { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> }, backup: { id: string, name: string } | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
+   };
+
 export type BackupTableRowsQueryVariables = Exact<{
   id: string;
   schema?: string | null | undefined;
@@ -948,6 +962,8 @@ export type EventFieldsFragment =
 ;
 
 export type PageFieldsFragment = { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean };
+
+export type ManifestFieldsFragment = { createdAt: string, createdBy: string, toolVersion: string, formatVersion: number, sourceName: string, hostName: string, hostPlatform: string, trigger: Trigger, envFile: boolean, filesReadFrom: string | null, filesReadTo: string | null, warnings: Array<string>, encryption: { mode: EncryptionMode, cipher: string | null, key: string | null, recipients: Array<string>, kdf: { name: string, logN: number } | null }, signature: { algorithm: string, fingerprint: string, publicKey: string, value: string } | null, database: { kind: DatabaseKind, name: string, serverVersion: string, snapshotAt: string, schemaFingerprint: string, appliedMigrations: Array<string>, tables: Array<{ schema: string | null, name: string, rowCount: string, bytes: string, primaryKey: Array<string> }> } | null, trees: Array<{ area: TreeArea, name: string, fileCount: string, bytes: string, include: Array<string>, exclude: Array<string> }>, leftOut: Array<{ name: string, reason: string }> };
 
 export type EncryptionKeysQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1624,6 +1640,65 @@ export const PageFieldsFragmentDoc = new TypedDocumentString(`
   hasPreviousPage
 }
     `, {"fragmentName":"PageFields"}) as unknown as TypedDocumentString<PageFieldsFragment, unknown>;
+export const ManifestFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ManifestFields on Manifest {
+  createdAt
+  createdBy
+  toolVersion
+  formatVersion
+  sourceName
+  hostName
+  hostPlatform
+  trigger
+  envFile
+  filesReadFrom
+  filesReadTo
+  warnings
+  encryption {
+    mode
+    cipher
+    key
+    recipients
+    kdf {
+      name
+      logN
+    }
+  }
+  signature {
+    algorithm
+    fingerprint
+    publicKey
+    value
+  }
+  database {
+    kind
+    name
+    serverVersion
+    snapshotAt
+    schemaFingerprint
+    appliedMigrations
+    tables {
+      schema
+      name
+      rowCount
+      bytes
+      primaryKey
+    }
+  }
+  trees {
+    area
+    name
+    fileCount
+    bytes
+    include
+    exclude
+  }
+  leftOut {
+    name
+    reason
+  }
+}
+    `, {"fragmentName":"ManifestFields"}) as unknown as TypedDocumentString<ManifestFieldsFragment, unknown>;
 export const SignerFieldsFragmentDoc = new TypedDocumentString(`
     fragment SignerFields on TrustedSigner {
   id
@@ -1714,61 +1789,7 @@ export const BackupDocument = new TypedDocumentString(`
   backup(id: $id) {
     ...BackupFields
     manifest {
-      createdAt
-      createdBy
-      toolVersion
-      formatVersion
-      sourceName
-      hostName
-      hostPlatform
-      trigger
-      envFile
-      filesReadFrom
-      filesReadTo
-      warnings
-      encryption {
-        mode
-        cipher
-        key
-        recipients
-        kdf {
-          name
-          logN
-        }
-      }
-      signature {
-        algorithm
-        fingerprint
-        publicKey
-        value
-      }
-      database {
-        kind
-        name
-        serverVersion
-        snapshotAt
-        schemaFingerprint
-        appliedMigrations
-        tables {
-          schema
-          name
-          rowCount
-          bytes
-          primaryKey
-        }
-      }
-      trees {
-        area
-        name
-        fileCount
-        bytes
-        include
-        exclude
-      }
-      leftOut {
-        name
-        reason
-      }
+      ...ManifestFields
     }
   }
 }
@@ -1819,7 +1840,157 @@ fragment BackupFields on Backup {
     id
     name
   }
+}
+fragment ManifestFields on Manifest {
+  createdAt
+  createdBy
+  toolVersion
+  formatVersion
+  sourceName
+  hostName
+  hostPlatform
+  trigger
+  envFile
+  filesReadFrom
+  filesReadTo
+  warnings
+  encryption {
+    mode
+    cipher
+    key
+    recipients
+    kdf {
+      name
+      logN
+    }
+  }
+  signature {
+    algorithm
+    fingerprint
+    publicKey
+    value
+  }
+  database {
+    kind
+    name
+    serverVersion
+    snapshotAt
+    schemaFingerprint
+    appliedMigrations
+    tables {
+      schema
+      name
+      rowCount
+      bytes
+      primaryKey
+    }
+  }
+  trees {
+    area
+    name
+    fileCount
+    bytes
+    include
+    exclude
+  }
+  leftOut {
+    name
+    reason
+  }
 }`) as unknown as TypedDocumentString<BackupQuery, BackupQueryVariables>;
+export const InspectBundleDocument = new TypedDocumentString(`
+    query InspectBundle($input: BundleInput!) {
+  inspectBundle(input: $input) {
+    __typename
+    ... on InspectedBundle {
+      name
+      sizeBytes
+      checksum
+      encryption {
+        mode
+      }
+      signature {
+        state
+        fingerprint
+        publicKey
+      }
+      manifest {
+        ...ManifestFields
+      }
+      backup {
+        id
+        name
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}
+fragment ManifestFields on Manifest {
+  createdAt
+  createdBy
+  toolVersion
+  formatVersion
+  sourceName
+  hostName
+  hostPlatform
+  trigger
+  envFile
+  filesReadFrom
+  filesReadTo
+  warnings
+  encryption {
+    mode
+    cipher
+    key
+    recipients
+    kdf {
+      name
+      logN
+    }
+  }
+  signature {
+    algorithm
+    fingerprint
+    publicKey
+    value
+  }
+  database {
+    kind
+    name
+    serverVersion
+    snapshotAt
+    schemaFingerprint
+    appliedMigrations
+    tables {
+      schema
+      name
+      rowCount
+      bytes
+      primaryKey
+    }
+  }
+  trees {
+    area
+    name
+    fileCount
+    bytes
+    include
+    exclude
+  }
+  leftOut {
+    name
+    reason
+  }
+}`) as unknown as TypedDocumentString<InspectBundleQuery, InspectBundleQueryVariables>;
 export const BackupTableRowsDocument = new TypedDocumentString(`
     query BackupTableRows($id: ID!, $schema: String, $name: String!, $first: Int, $after: String, $unlock: UnlockInput) {
   backup(id: $id) {
