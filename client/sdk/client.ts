@@ -116,6 +116,9 @@ export function createClient(options: ClientOptions) {
      */
     backupTableRows: async ({ signal, ...variables }: ListOptions<documents.BackupTableRowsQueryVariables>) =>
       (await run(documents.BackupTableRowsDocument, variables, { signal })).backup?.table ?? null,
+    /** A page of what a backup holds, read from the bundle; null when there is no such backup. Needs ADMIN. */
+    backupEntries: async ({ signal, ...variables }: ListOptions<documents.BackupEntriesQueryVariables>) =>
+      (await run(documents.BackupEntriesDocument, variables, { signal })).backup?.entries ?? null,
     /** What verifications of a backup have found, newest first; null when there is no such backup. */
     backupCertificates: async ({
       signal,

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { RowRange } from '../bundle/bundle.ts';
-import type { Compression, Manifest, ManifestEncryption } from '../bundle/manifest.ts';
+import type { Compression, EntryRecord, Manifest, ManifestEncryption } from '../bundle/manifest.ts';
 import type {
   BackupRow,
   DrillSettings,
@@ -326,6 +326,51 @@ export interface RotateBackupsRequest {
   readonly dryRun: boolean;
 }
 
+/** The parts of a bundle; `db` is the database. */
+export type EntryArea = 'db' | 'files' | 'config' | 'env';
+
+/** Which entries to list; conditions are joined by AND. */
+export interface EntryFilter {
+  readonly areas?: readonly EntryArea[] | undefined;
+  readonly kinds?: readonly EntryRecord['kind'][] | undefined;
+  readonly tree?: string | undefined;
+  readonly pathPrefix?: string | undefined;
+  /** In the path, or in the name of the table. */
+  readonly search?: string | undefined;
+}
+
+/** Which page of the entries to read. */
+export interface EntryRange {
+  /** Position of the last entry of the page before; null for the first page. */
+  readonly after: number | null;
+  readonly count: number;
+}
+
+/** An entry of a bundle, and how many come before it: a bundle never changes, so that stays. */
+export interface ListedEntry {
+  readonly position: number;
+  readonly entry: EntryRecord;
+}
+
+export interface EntryPage {
+  readonly entries: readonly ListedEntry[];
+  /** Entries that the filter keeps, on all pages. */
+  readonly totalCount: number;
+  readonly hasPrevious: boolean;
+  readonly hasNext: boolean;
+}
+
+/** A single file of a bundle. */
+export interface OpenedEntry {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Throws instead of giving out its last piece when the whole is not what the bundle says. */
+  readonly content: AsyncIterable<Buffer>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
 /** What a bundle says of itself, its signature checked and its content not read. */
 export interface InspectedBundle {
   readonly name: string;
@@ -402,6 +447,23 @@ export interface Engine {
     signal: AbortSignal,
     unlock?: Unlock,
   ): Promise<readonly BundledRow[]>;
+  /** A page of what a bundle holds, straight from it. INVALID_INPUT when the page is too large. */
+  listEntries(
+    actor: Actor,
+    backupId: string,
+    filter: EntryFilter,
+    range: EntryRange,
+    signal: AbortSignal,
+    unlock?: Unlock,
+  ): Promise<EntryPage>;
+  /** The file at a position of the list of entries, for a download. The workspace comes from a signed link. */
+  openEntry(
+    workspaceId: string,
+    backupId: string,
+    position: number,
+    signal: AbortSignal,
+    unlock?: Unlock,
+  ): Promise<OpenedEntry>;
   /** The signer of this instance; every bundle it makes is signed. */
   readonly signer: InstanceSigner;
   /** Bundles are sealed with a new key from now on; those of earlier keys stay readable. For an OWNER. */

@@ -10,8 +10,10 @@ import { executorOf } from './execute.ts';
 import { importBackup } from './import-backup.ts';
 import { importStored } from './import-stored.ts';
 import { inspectBundle } from './inspect-bundle.ts';
+import { listEntries } from './list-entries.ts';
 import { findBundle } from './open-bundle.ts';
 import type { EngineParts } from './parts.ts';
+import { openEntry } from './read-entry.ts';
 import { readRows } from './read-rows.ts';
 import { receiveUpload } from './receive-upload.ts';
 import { reconcileStorage } from './reconcile-storage.ts';
@@ -95,6 +97,10 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
       receiveUpload(parts, actor, fileName, content, signal),
     readRows: (actor, backupId, table, range, signal, unlock) =>
       readRows(parts, actor, backupId, table, range, signal, unlock),
+    listEntries: (actor, backupId, filter, range, signal, unlock) =>
+      listEntries(parts, actor, backupId, filter, range, signal, unlock),
+    openEntry: (workspaceId, backupId, position, signal, unlock) =>
+      openEntry(parts, workspaceId, backupId, position, signal, unlock),
     signer: instanceSigner(parts),
     rotateEncryptionKey: (actor, request) => rotateEncryptionKey(parts, actor, request),
     trustSigner: (actor, request) => trustSigner(parts, actor, request),

@@ -3,6 +3,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { Backup, Prisma } from '../catalog/generated/client.ts';
+import { BackupEntryConnectionType, entryListArguments, readEntries } from './backup-entry.ts';
 import { BackupTableType } from './backup-table.ts';
 import { builder } from './builder.ts';
 import { loadStanding, VerificationType, verificationOf } from './certificate.ts';
@@ -101,6 +102,16 @@ builder.prismaObjectFields(BackupNode, (t) => ({
       const table = tables.find((held) => held.schema === (schema ?? null) && held.name === name);
       return table === undefined ? null : { backupId: backup.id, table };
     },
+  }),
+  entries: t.field({
+    type: BackupEntryConnectionType,
+    nullable: true,
+    authScopes: { admin: true },
+    description:
+      'What the backup holds, read from the bundle in the order it stands there. Names of files are content: needs ADMIN.',
+    args: entryListArguments,
+    complexity: (args) => ({ field: 50, multiplier: pageSize(args) }),
+    resolve: ({ id }, args, context) => readEntries(id, args, context),
   }),
   lastVerification: t.field({
     type: VerificationType,

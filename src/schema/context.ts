@@ -33,8 +33,8 @@ export interface SchemaContext {
   followRecord(recordId: string, afterSequence: number | null): Promise<AsyncIterable<RecordEvent>>;
   /** What is running, then everything that moves in the workspace. */
   followWorkspace(): AsyncIterable<RecordEvent>;
-  /** A signed link to the bundle that expires. */
-  signDownload(backupId: string): string;
+  /** A signed link that expires: to the bundle, or to the file at a position of its list of entries. */
+  signDownload(backupId: string, entry?: number): string;
 }
 
 /** The viewer, for the verbs of the engine. */

@@ -3,15 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { type ByteRange, parseRange } from './byte-range.ts';
 import type { ServerParts } from './parts.ts';
-import { openLink } from './signed-link.ts';
+import type { LinkTarget } from './signed-link.ts';
 
 /** Milliseconds without a byte moving before a stalled transfer is broken off. */
 export const STALLED_MS = 300_000;
 
 /** `filename` for old programs, `filename*` for names beyond ASCII. */
-function contentDisposition(name: string): string {
+export function contentDisposition(name: string): string {
   const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
-  const encoded = encodeURIComponent(name).replace(
+  // Bytes that are no UTF-8 are lone surrogates, which cannot be encoded.
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
     /['()*]/g,
     (char) => `%${char.charCodeAt(0).toString(16)}`,
   );
@@ -27,13 +28,12 @@ function wantedRange(request: IncomingMessage, etag: string, size: number) {
 
 /** Answers a download. Rejects before anything was sent, or destroys the answer when it breaks off midway. */
 export async function sendDownload(
-  { engine, linkKey }: Pick<ServerParts, 'engine' | 'linkKey'>,
+  { engine }: Pick<ServerParts, 'engine'>,
   request: IncomingMessage,
   response: ServerResponse,
-  token: string,
+  { workspaceId, backupId }: LinkTarget,
   signal: AbortSignal,
 ): Promise<void> {
-  const { workspaceId, backupId } = openLink(linkKey, token, new Date());
   const { backup, file } = await engine.openBackup(workspaceId, backupId, signal);
   try {
     const size = file.sizeBytes;

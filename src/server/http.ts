@@ -14,11 +14,13 @@ import { sendError, tellable } from './answer.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import { sendDownload } from './download.ts';
 import { drain } from './drain.ts';
+import { sendEntry, unlockOfRequest } from './entry-download.ts';
 import { createGraphql, GRAPHQL_PATH, type GraphqlEndpoint } from './graphql.ts';
 import { answerGraphql, sendGraphqlError } from './graphql-http.ts';
 import { sendHealth, sendReadiness } from './health.ts';
 import type { ServerParts } from './parts.ts';
 import { loggedPath, requestUrl } from './request-target.ts';
+import { isEntryLink, openLink } from './signed-link.ts';
 import { receiveUpload } from './upload.ts';
 import { attachWebSocket, type WebSocketEnd } from './websocket.ts';
 
@@ -210,7 +212,7 @@ class HoldfastServer implements Server {
       return allow(reading, 'GET, HEAD', response, () => sendReadiness(this.#parts, response));
     }
     if (pathname.startsWith('/download/')) {
-      return allow(reading, 'GET, HEAD', response, () => this.#download(exchange));
+      return this.#download(exchange, reading);
     }
     if (pathname === '/upload') {
       return allow(request.method === 'POST', 'POST', response, () => this.#upload(exchange));
@@ -237,9 +239,21 @@ class HoldfastServer implements Server {
     await receiveUpload(this.#parts, exchange.actor, request, response, url, signal);
   }
 
-  #download({ request, response, url, signal }: Exchange): Promise<void> {
+  async #download(exchange: Exchange, reading: boolean): Promise<void> {
+    const { request, response, url, signal } = exchange;
     const token = url.pathname.slice('/download/'.length);
-    return sendDownload(this.#parts, request, response, token, signal);
+    const target = openLink(this.#parts.linkKey, token, new Date());
+    if (!isEntryLink(target)) {
+      return allow(reading, 'GET, HEAD', response, () =>
+        sendDownload(this.#parts, request, response, target, signal),
+      );
+    }
+    const unlocking = request.method === 'POST';
+    await allow(reading || unlocking, 'GET, HEAD, POST', response, async () => {
+      if (unlocking) exchange.actor = await this.#caller(request);
+      const unlock = exchange.actor && (await unlockOfRequest(exchange.actor, target, request));
+      await sendEntry(this.#parts, request, response, target, signal, unlock);
+    });
   }
 
   #caller(request: IncomingMessage): Promise<Actor> {

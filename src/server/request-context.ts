@@ -41,10 +41,10 @@ export function schemaContext(
     followRecord: (recordId, afterSequence) =>
       followRecord(follow, workspaceId, recordId, afterSequence, signal),
     followWorkspace: () => followWorkspace(follow, workspaceId, signal),
-    signDownload: (backupId) => {
+    signDownload: (backupId, entry) => {
       const seconds = config.downloadLinkSeconds ?? DOWNLOAD_LINK_SECONDS;
       const expiresAt = new Date(Date.now() + seconds * 1000);
-      return `${publicUrl}/download/${signLink(linkKey, { workspaceId, backupId }, expiresAt)}`;
+      return `${publicUrl}/download/${signLink(linkKey, { workspaceId, backupId, entry }, expiresAt)}`;
     },
   };
 }

@@ -250,6 +250,14 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
         sizeBytes: from + n === 11 ? 2_000_000 : 10,
       }));
     },
+    async listEntries(actor, backupId) {
+      found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
+      return { entries: [], totalCount: 0, hasNext: false, hasPrevious: false };
+    },
+    async openEntry(workspaceId, backupId) {
+      found(await catalog.backups.find(workspaceId, backupId), 'backup');
+      throw new HoldfastError('NOT_FOUND', 'The backup holds no such file.');
+    },
     async openBackup(workspaceId, backupId) {
       const backup = found(await catalog.backups.find(workspaceId, backupId), 'backup');
       return { backup, file: engine.bundle };

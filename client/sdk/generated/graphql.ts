@@ -4,6 +4,44 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** The parts of a backup. */
+export type BackupEntryArea =
+  /** Configuration directories. */
+  | 'CONFIG'
+  /** The database. */
+  | 'DATABASE'
+  /** The env file. */
+  | 'ENV'
+  /** File trees. */
+  | 'FILES';
+
+/** Which entries to list. Conditions are joined by AND. */
+export type BackupEntryFilter = {
+  /** In one of these parts. */
+  area?: Array<BackupEntryArea> | null | undefined;
+  /** Of one of these kinds. */
+  kind?: Array<BackupEntryKind> | null | undefined;
+  /** Whose path begins with this; end it with `/` for what is in a directory. */
+  pathPrefix?: string | null | undefined;
+  /** With this in the path, or in the name of the table. Upper and lower case differ. */
+  search?: string | null | undefined;
+  /** In the tree of this name. */
+  tree?: string | null | undefined;
+};
+
+/** What an entry of a backup is. */
+export type BackupEntryKind =
+  /** A directory. */
+  | 'DIRECTORY'
+  /** A file. */
+  | 'FILE'
+  /** The structure of the database, as DDL. */
+  | 'SCHEMA'
+  /** A symbolic link. */
+  | 'SYMLINK'
+  /** Rows of a table, or some of them. */
+  | 'TABLE_PART';
+
 /** Which backups to list. Conditions are joined by AND. */
 export type BackupFilter = {
   /** Made at this moment or later. */
@@ -772,6 +810,17 @@ export type BackupTableRowsQueryVariables = Exact<{
 
 
 export type BackupTableRowsQuery = { backup: { table: { schema: string | null, name: string, rowCount: string, columns: Array<{ name: string, type: string, nullable: boolean }>, rows: { pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: unknown, sizeBytes: string }> } | null } | null } | null };
+
+export type BackupEntriesQueryVariables = Exact<{
+  id: string;
+  filter?: BackupEntryFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  unlock?: UnlockInput | null | undefined;
+}>;
+
+
+export type BackupEntriesQuery = { backup: { entries: { totalCount: string, pageInfo: { startCursor: string | null, endCursor: string | null, hasNextPage: boolean, hasPreviousPage: boolean }, edges: Array<{ cursor: string, node: { entry: string, kind: BackupEntryKind, area: BackupEntryArea, tree: string | null, path: string | null, size: string | null, sha256: string | null, mode: number | null, modifiedAt: string | null, target: string | null, schema: string | null, table: string | null, part: number | null, rows: string | null, downloadUrl: string | null } }> } | null } | null };
 
 export type BackupCertificatesQueryVariables = Exact<{
   id: string;
@@ -2022,6 +2071,43 @@ export const BackupTableRowsDocument = new TypedDocumentString(`
   hasNextPage
   hasPreviousPage
 }`) as unknown as TypedDocumentString<BackupTableRowsQuery, BackupTableRowsQueryVariables>;
+export const BackupEntriesDocument = new TypedDocumentString(`
+    query BackupEntries($id: ID!, $filter: BackupEntryFilter, $first: Int, $after: String, $unlock: UnlockInput) {
+  backup(id: $id) {
+    entries(filter: $filter, first: $first, after: $after, unlock: $unlock) {
+      totalCount
+      pageInfo {
+        ...PageFields
+      }
+      edges {
+        cursor
+        node {
+          entry
+          kind
+          area
+          tree
+          path
+          size
+          sha256
+          mode
+          modifiedAt
+          target
+          schema
+          table
+          part
+          rows
+          downloadUrl
+        }
+      }
+    }
+  }
+}
+    fragment PageFields on PageInfo {
+  startCursor
+  endCursor
+  hasNextPage
+  hasPreviousPage
+}`) as unknown as TypedDocumentString<BackupEntriesQuery, BackupEntriesQueryVariables>;
 export const BackupCertificatesDocument = new TypedDocumentString(`
     query BackupCertificates($id: ID!, $first: Int! = 20) {
   backup(id: $id) {
