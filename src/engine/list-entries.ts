@@ -8,7 +8,7 @@ import { checkUnlock } from './request-secrets.ts';
 import { isPathEntry } from './tree-entries.ts';
 
 /** Entries that one page may have. */
-export const PAGE_ENTRIES = 100;
+const PAGE_ENTRIES = 100;
 
 /**
  * Reads one page of the entries that `filter` keeps, in the order of the bundle.
@@ -57,7 +57,7 @@ export async function listEntries(
 }
 
 /** Which part of a bundle an entry belongs to. */
-export function areaOf(entry: EntryRecord): EntryArea {
+function areaOf(entry: EntryRecord): EntryArea {
   return isPathEntry(entry) ? entry.area : 'db';
 }
 

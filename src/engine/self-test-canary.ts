@@ -1,18 +1,15 @@
 /**
  * The canary of a self-test: a small SQLite database with every kind of odd value, and a tree of files with odd names,
- * modes and links. Made in a directory of its own, described before it is destroyed, and described again afterwards.
+ * modes and links. Made in a directory of its own, and destroyed.
  */
-import { createHash } from 'node:crypto';
 import { chmod, lstat, lutimes, mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ContentDigest } from '../bundle/content-digest.ts';
 import { HoldfastError, systemErrorCode } from '../errors.ts';
 import type { FileTree, FileTrees } from '../source/file-trees.ts';
 import type { SchemaScript } from '../source/schema-script.ts';
 import type { Database, ScratchGround } from '../source/source.ts';
 import { scratchName } from './drill-ground.ts';
 import type { EngineParts } from './parts.ts';
-import { tableLabel } from './table-order.ts';
 
 /** Where a canary lives. */
 export interface CanaryPlace {
@@ -25,9 +22,6 @@ export interface CanaryPlace {
   readonly ground: ScratchGround;
   readonly databaseName: string;
 }
-
-/** Everything about a canary that has to come back, in words that can be compared; by what it is of. */
-export type CanaryDescription = ReadonlyMap<string, string>;
 
 /** The directory of a self-test, which its record's id names. */
 export function canaryDirectory(parts: EngineParts, recordId: string): string {
@@ -207,65 +201,6 @@ async function writeOddBytes(root: string): Promise<void> {
     throw error;
   }
   await settle(path, 0o644);
-}
-
-/** Reads everything of the canary: rows, counters and structure; names, kinds, modes, times and content of its files. */
-export async function describeCanary(
-  { tree, trees }: CanaryPlace,
-  database: Database,
-  signal: AbortSignal,
-): Promise<CanaryDescription> {
-  const described = new Map<string, string>();
-  const snapshot = await database.openSnapshot(signal);
-  try {
-    const { tables } = snapshot.description;
-    for (const table of tables) {
-      const digest = new ContentDigest();
-      for await (const chunk of snapshot.readRows(table, signal)) digest.update(chunk);
-      described.set(
-        `the rows of ${tableLabel(table)}`,
-        `${digest.rows} with digest ${digest.totals().digest}`,
-      );
-    }
-    for (const { name, lastValue } of await snapshot.readSequences(tables, signal)) {
-      described.set(`the counter of ${name}`, lastValue);
-    }
-    const { before, after } = await snapshot.readSchema(signal);
-    for (const { object, sql } of [...before, ...after]) described.set(`the structure of ${object}`, sql);
-  } finally {
-    await snapshot.close();
-  }
-  const skipped = ({ path, reason }: { readonly path: string; readonly reason: string }): void => {
-    described.set(`the file ${path}`, `cannot be read: ${reason}`);
-  };
-  for await (const entry of trees.walk(tree, skipped, signal)) {
-    const { path, ...attributes } = entry;
-    const content = entry.kind === 'FILE' ? await hashOf(trees, tree, path, skipped, signal) : '';
-    if (content !== undefined) described.set(`the file ${path}`, `${JSON.stringify(attributes)} ${content}`);
-  }
-  return described;
-}
-
-async function hashOf(
-  trees: FileTrees,
-  tree: FileTree,
-  path: string,
-  skipped: (entry: { readonly path: string; readonly reason: string }) => void,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const file = await trees.open(tree, path, skipped, signal);
-  if (file === undefined) return undefined;
-  const hash = createHash('sha256');
-  // A Readable without encoding gives buffers.
-  for await (const chunk of file.content) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-/** What of a canary did not come back as it was; empty when all did. */
-export function compareCanaries(before: CanaryDescription, after: CanaryDescription): string[] {
-  const lost = [...before].filter(([what, value]) => after.get(what) !== value).map(([what]) => what);
-  const added = [...after.keys()].filter((what) => !before.has(what));
-  return [...lost, ...added];
 }
 
 /** Destroys the canary, database and files. @throws HoldfastError when something of it is still there */

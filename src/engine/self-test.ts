@@ -19,16 +19,14 @@ import type { RunningRecord } from './running-record.ts';
 import { type SealRequest, sealingOf, sealRequest } from './seal-request.ts';
 import { backUpCanary, restoreCanary } from './self-test-bundle.ts';
 import {
-  type CanaryDescription,
   type CanaryPlace,
   canaryDirectory,
-  compareCanaries,
-  describeCanary,
   destroyCanary,
   makeCanary,
   openCanaryPlace,
   removeWholly,
 } from './self-test-canary.ts';
+import { type CanaryDescription, compareCanaries, describeCanary } from './self-test-describe.ts';
 import { SelfTestSteps } from './self-test-steps.ts';
 
 /** What a SELF_TEST record remembers: enough to remove what it left. */

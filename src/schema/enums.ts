@@ -5,7 +5,7 @@ export const RoleEnum = builder.enumType('Role', {
   description: 'What a member may do. Each role may do all that the one before it may.',
   values: {
     VIEWER: { description: 'Sees metadata.' },
-    OPERATOR: { description: 'Makes, verifies and pins backups; cancels records.' },
+    OPERATOR: { description: 'Makes, verifies and pins backups; runs self-tests; cancels records.' },
     ADMIN: { description: 'Manages sources; restores, rotates, deletes, imports and downloads backups.' },
     OWNER: {
       description:

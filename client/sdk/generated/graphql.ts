@@ -530,7 +530,7 @@ export type RestoreStructure =
 export type Role =
   /** Manages sources; restores, rotates, deletes, imports and downloads backups. */
   | 'ADMIN'
-  /** Makes, verifies and pins backups; cancels records. */
+  /** Makes, verifies and pins backups; runs self-tests; cancels records. */
   | 'OPERATOR'
   /** Everything; decides restores whose database cannot be asked, and which signers are trusted; rotates keys. */
   | 'OWNER'
