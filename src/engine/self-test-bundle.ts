@@ -88,7 +88,7 @@ export async function restoreCanary(
     if (state === 'OWN') return;
     throw new HoldfastError('INVALID_SIGNATURE', 'The bundle does not bear the signature of this instance.');
   };
-  return await withCheckedBundle(parts, record, bundle, accept, (reader) =>
+  return await withCheckedBundle(parts, record, bundle, accept, 'PROVEN', (reader) =>
     restoreFrom(parts, record, place, reader),
   );
 }

@@ -29,6 +29,7 @@ beforeAll(async () => {
       open: (key, signal) => (storageFault.open ?? storage.open)(key, signal),
       stat: (key, signal) => storage.stat(key, signal),
       delete: (key, signal) => (storageFault.delete ?? storage.delete)(key, signal),
+      hasFolder: (folder, signal) => storage.hasFolder(folder, signal),
       list: (folder, signal) => storage.list(folder, signal),
       sweep: (key, signal) => storage.sweep(key, signal),
     },

@@ -33,6 +33,7 @@ beforeAll(async () => {
       create: (key, signal) => storage.create(key, signal),
       stat: (key, signal) => storage.stat(key, signal),
       delete: (key, signal) => storage.delete(key, signal),
+      hasFolder: (folder, signal) => storage.hasFolder(folder, signal),
       list: (folder, signal) => storage.list(folder, signal),
       sweep: (key, signal) => storage.sweep(key, signal),
       async open(key, signal) {
