@@ -1,10 +1,11 @@
 /** The only place that sees everything: configuration becomes parts, parts become a server. */
 import { randomBytes } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { bundleFormat } from './bundle/bundle-format.ts';
+import { sealRecoveryKit } from './bundle/recovery-kit-file.ts';
 import { seededSigner } from './bundle/seal/signer.ts';
 import type { DatabaseSettings } from './catalog/catalog.ts';
 import { authenticateApiKey, createOwnerKey, ensureOwner } from './catalog/identity.ts';
@@ -13,7 +14,7 @@ import { type OpenCatalog, openCatalog } from './catalog/open-catalog.ts';
 import { createSecrets } from './catalog/secrets.ts';
 import type { Config } from './config.ts';
 import { startEngine } from './engine/new-engine.ts';
-import type { EngineDirectories, EngineParts } from './engine/parts.ts';
+import type { EngineDirectories, EngineParts, RecoveryKitParts } from './engine/parts.ts';
 import { HoldfastError } from './errors.ts';
 import { RecordEventHub } from './events/record-event-hub.ts';
 import { processIdentity } from './process-identity.ts';
@@ -105,6 +106,7 @@ async function startParts(
     }),
     openDatabase,
     openLocalFile: (path) => openLocalFile(path, 'the upload'),
+    recoveryKits: recoveryKitParts(config),
     directories,
     identity: processIdentity(),
     uploadLimitBytes: config.uploadLimitBytes,
@@ -142,6 +144,19 @@ async function startParts(
   return { url: config.publicUrl ?? address.url, firstApiKey: owner?.apiKey, stop };
 }
 
+function recoveryKitParts({ version, storageDirectory, roots }: Config): RecoveryKitParts {
+  return {
+    version,
+    environment: { HOLDFAST_STORAGE: storageDirectory, HOLDFAST_ROOTS: roots.join(':') },
+    // It stands one folder up from src/ and two from dist/src/.
+    readScript: () =>
+      readFile(
+        new URL(`${import.meta.url.endsWith('.ts') ? '..' : '../..'}/tools/open-bundle.mjs`, import.meta.url),
+      ),
+    seal: sealRecoveryKit,
+  };
+}
+
 /** Takes the code of a kind into memory when the first source of that kind is used. */
 async function openDatabase(settings: DatabaseSettings): Promise<Database> {
   switch (settings.kind) {
@@ -159,6 +174,7 @@ async function makeDirectories(config: Config): Promise<EngineDirectories> {
     temporary: join(config.dataDirectory, 'temporary'),
     uploads: join(config.dataDirectory, 'uploads'),
     journal: join(config.dataDirectory, 'journal'),
+    kits: join(config.dataDirectory, 'kits'),
   };
   for (const directory of [config.dataDirectory, config.storageDirectory, ...Object.values(directories)]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -270,6 +270,31 @@ export type TrustedSignerRow = {
   createdAt: Date;
 };
 
+/** A job as it is kept. */
+export type JobRow = {
+  id: string;
+  sourceId: string;
+  name: string;
+  enabled: boolean;
+  schedule: string | null;
+  timezone: string;
+  selection: Json;
+  retention: Json;
+  createdAt: Date;
+};
+
+/** What a workspace needs to begin anew elsewhere: everything but its backups, its records and who may act in it. */
+export interface WorkspaceState {
+  readonly workspace: { readonly id: string; readonly name: string; readonly createdAt: Date };
+  /** Oldest first; in clear. */
+  readonly encryptionKeys: readonly Omit<EncryptionKeyRow, 'workspaceId'>[];
+  /** With their connection strings in clear. */
+  readonly sources: readonly Omit<SourceRow, 'workspaceId'>[];
+  readonly jobs: readonly JobRow[];
+  readonly trustedSigners: readonly Omit<TrustedSignerRow, 'id' | 'workspaceId'>[];
+  readonly settings: readonly { readonly key: string; readonly value: Json }[];
+}
+
 /** The holder of a source's lock. */
 export type LockRow = {
   sourceId: string;
@@ -434,6 +459,11 @@ export interface TrustedSignerRepository {
   all(workspaceId: string): Promise<readonly TrustedSignerRow[]>;
 }
 
+export interface WorkspaceRepository {
+  /** All of it as it was at one moment. NOT_FOUND without the workspace. */
+  state(workspaceId: string): Promise<WorkspaceState>;
+}
+
 /** Everything the engine writes to the catalog. */
 export interface Catalog {
   readonly sources: SourceRepository;
@@ -443,6 +473,7 @@ export interface Catalog {
   readonly uploads: UploadRepository;
   readonly encryptionKeys: EncryptionKeyRepository;
   readonly trustedSigners: TrustedSignerRepository;
+  readonly workspaces: WorkspaceRepository;
 }
 
 /** The kind of a source's database, for a typed `switch`. */

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
 import type { Role } from './catalog.ts';
-import type { PrismaClient } from './generated/client.ts';
+import type { Prisma, PrismaClient } from './generated/client.ts';
 
 /** What is said of a caller whose API key is good. */
 export interface Identity {
@@ -43,18 +43,26 @@ function keyColumns(apiKey: string, name: string) {
 export function ensureOwner(prisma: PrismaClient): Promise<NewOwner | undefined> {
   return prisma.$transaction(async (tx) => {
     if ((await tx.workspace.count()) > 0) return undefined;
-    const apiKey = generateKey();
-    const workspace = await tx.workspace.create({ data: { name: 'default' } });
-    await tx.member.create({
-      data: {
-        workspaceId: workspace.id,
-        name: 'owner',
-        role: 'OWNER',
-        apiKeys: { create: keyColumns(apiKey, 'first key') },
-      },
-    });
-    return { workspaceId: workspace.id, apiKey };
+    return await makeWorkspace(tx, { name: 'default' });
   });
+}
+
+/** Makes a workspace with its owner, who gets a first API key. */
+export async function makeWorkspace(
+  tx: Prisma.TransactionClient,
+  data: Prisma.WorkspaceCreateInput,
+): Promise<NewOwner> {
+  const apiKey = generateKey();
+  const workspace = await tx.workspace.create({ data });
+  await tx.member.create({
+    data: {
+      workspaceId: workspace.id,
+      name: 'owner',
+      role: 'OWNER',
+      apiKeys: { create: keyColumns(apiKey, 'first key') },
+    },
+  });
+  return { workspaceId: workspace.id, apiKey };
 }
 
 /**

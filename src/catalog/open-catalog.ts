@@ -12,6 +12,7 @@ import { prismaRecords } from './prisma-records.ts';
 import { prismaSources } from './prisma-sources.ts';
 import { prismaTrustedSigners } from './prisma-trusted-signers.ts';
 import { prismaUploads } from './prisma-uploads.ts';
+import { prismaWorkspaces } from './prisma-workspaces.ts';
 import type { Secrets } from './secrets.ts';
 import { catalogAdapter } from './sqlite-adapter.ts';
 
@@ -74,6 +75,7 @@ export async function openCatalog(options: CatalogOptions): Promise<OpenCatalog>
       uploads: prismaUploads(prisma),
       encryptionKeys: prismaEncryptionKeys(prisma, options.secrets),
       trustedSigners: prismaTrustedSigners(prisma),
+      workspaces: prismaWorkspaces(prisma, options.secrets),
     },
     prisma,
     migrations,

@@ -11,8 +11,14 @@ function placeOf(id: string): SecretPlace {
   return { table: 'EncryptionKey', id, field: 'secret' };
 }
 
-function toRow({ secret, ...row }: EncryptionKey, secrets: Secrets): EncryptionKeyRow {
+/** A key of Prisma as a key of the contract. */
+export function toEncryptionKeyRow({ secret, ...row }: EncryptionKey, secrets: Secrets): EncryptionKeyRow {
   return { ...row, key: Buffer.from(secrets.open(secret, placeOf(row.id)), 'base64') };
+}
+
+/** The column of a key, sealed and bound to its row. */
+export function sealedKey(id: string, key: Buffer, secrets: Secrets): string {
+  return secrets.seal(key.toString('base64'), placeOf(id));
 }
 
 async function make(
@@ -22,7 +28,7 @@ async function make(
 ): Promise<EncryptionKey> {
   // The secret is bound to the id, which the database gives.
   const { id } = await tx.encryptionKey.create({ data: { workspaceId, secret: '' } });
-  const secret = secrets.seal(randomBytes(KEY_BYTES).toString('base64'), placeOf(id));
+  const secret = sealedKey(id, randomBytes(KEY_BYTES), secrets);
   return await tx.encryptionKey.update({ where: { id }, data: { secret } });
 }
 
@@ -37,12 +43,12 @@ export function prismaEncryptionKeys(prisma: PrismaClient, secrets: Secrets): En
             orderBy: { createdAt: 'desc' },
           })) ?? (await make(tx, workspaceId, secrets)),
       );
-      return toRow(row, secrets);
+      return toEncryptionKeyRow(row, secrets);
     },
 
     async find(workspaceId, id) {
       const row = await prisma.encryptionKey.findFirst({ where: { id, workspaceId } });
-      return row === null ? undefined : toRow(row, secrets);
+      return row === null ? undefined : toEncryptionKeyRow(row, secrets);
     },
 
     async rotate(workspaceId, at) {
@@ -53,7 +59,7 @@ export function prismaEncryptionKeys(prisma: PrismaClient, secrets: Secrets): En
         });
         return await make(tx, workspaceId, secrets);
       });
-      return toRow(row, secrets);
+      return toEncryptionKeyRow(row, secrets);
     },
 
     async all(workspaceId) {
@@ -61,11 +67,11 @@ export function prismaEncryptionKeys(prisma: PrismaClient, secrets: Secrets): En
         where: { workspaceId },
         orderBy: { createdAt: 'asc' },
       });
-      return rows.map((row) => toRow(row, secrets));
+      return rows.map((row) => toEncryptionKeyRow(row, secrets));
     },
 
     async adopt(workspaceId, { id, key, createdAt }) {
-      const secret = secrets.seal(key.toString('base64'), placeOf(id));
+      const secret = sealedKey(id, key, secrets);
       await prisma.encryptionKey.upsert({
         where: { id },
         create: { id, workspaceId, secret, createdAt, retiredAt: createdAt },

@@ -41,7 +41,8 @@ function databaseSettings(row: Source, secrets: Secrets): DatabaseSettings | nul
   }
 }
 
-function toSourceRow(row: Source, secrets: Secrets): SourceRow {
+/** A source of Prisma as a source of the contract. */
+export function toSourceRow(row: Source, secrets: Secrets): SourceRow {
   return {
     id: row.id,
     workspaceId: row.workspaceId,
@@ -68,7 +69,7 @@ function drillLabel({ database, drill }: SourceDefinition): string | null {
 }
 
 /** Everything but the sealed connection strings, which need the row's id. */
-function toColumns(definition: SourceDefinition) {
+export function toColumns(definition: SourceDefinition) {
   return {
     name: definition.name,
     databaseKind: definition.database?.kind ?? null,
@@ -84,7 +85,8 @@ function toColumns(definition: SourceDefinition) {
   };
 }
 
-function sealedUrls({ database, drill }: SourceDefinition, id: string, secrets: Secrets) {
+/** The columns of the sealed connection strings, which are bound to the row. */
+export function sealedUrls({ database, drill }: SourceDefinition, id: string, secrets: Secrets) {
   const databaseUrl = database === null || database.kind === 'SQLITE' ? null : database.url;
   return {
     databaseSecret: databaseUrl === null ? null : secrets.seal(databaseUrl, placeOfUrl(id)),

@@ -158,6 +158,23 @@ export interface TrustSignerRequest {
   readonly name: string;
 }
 
+export interface CreateRecoveryKitRequest {
+  /** What the kit opens with. Never written down. */
+  readonly passphrase: string;
+}
+
+/** A recovery kit that waits for its download, sealed. */
+export interface RecoveryKit {
+  readonly id: string;
+  /** A name for people. */
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  /** Of the sealed file, hexadecimal. */
+  readonly sha256: string;
+  /** Until then it can be downloaded. */
+  readonly expiresAt: Date;
+}
+
 /** How a table of the bundle relates to the live one. */
 export interface TablePlan extends TableName {
   /** Null when the target has no such table. */
@@ -472,6 +489,13 @@ export interface Engine {
   trustSigner(actor: Actor, request: TrustSignerRequest): Promise<TrustedSignerRow>;
   /** For an OWNER. */
   distrustSigner(actor: Actor, signerId: string): Promise<void>;
+  /**
+   * Puts everything a fresh instance needs but the bundles into one file, sealed with the passphrase. For an OWNER.
+   * INVALID_INPUT for a passphrase that is too short.
+   */
+  createRecoveryKit(actor: Actor, request: CreateRecoveryKitRequest): Promise<RecoveryKit>;
+  /** The bytes of a kit, for its download: NOT_FOUND once it has expired. The workspace comes from a signed link. */
+  openRecoveryKit(workspaceId: string, kitId: string): Promise<RandomAccess>;
   /** The bytes of a bundle, for a download. The workspace comes from a signed link. */
   openBackup(
     workspaceId: string,

@@ -3,6 +3,7 @@
 import { HoldfastError } from '../errors.ts';
 import { cancelRecord } from './cancel-record.ts';
 import { createBackup } from './create-backup.ts';
+import { createRecoveryKit, openRecoveryKit } from './create-recovery-kit.ts';
 import { decideRestore } from './decide-restore.ts';
 import { deleteBackup } from './delete-backup.ts';
 import type { Engine } from './engine.ts';
@@ -105,6 +106,8 @@ function bind(parts: EngineParts, runner: RecordRunner, recovery: Recovery): Eng
     rotateEncryptionKey: (actor, request) => rotateEncryptionKey(parts, actor, request),
     trustSigner: (actor, request) => trustSigner(parts, actor, request),
     distrustSigner: (actor, signerId) => distrustSigner(parts, actor, signerId),
+    createRecoveryKit: (actor, request) => createRecoveryKit(parts, actor, request),
+    openRecoveryKit: (workspaceId, kitId) => openRecoveryKit(parts, workspaceId, kitId),
     async openBackup(workspaceId, backupId, signal) {
       const bundle = await findBundle(parts, workspaceId, { backupId });
       const backup = await parts.catalog.backups.find(workspaceId, backupId);

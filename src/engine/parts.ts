@@ -15,6 +15,24 @@ export interface EngineDirectories {
   readonly uploads: string;
   /** Journals of restores that are about to commit. */
   readonly journal: string;
+  /** Recovery kits that wait for their download, sealed. */
+  readonly kits: string;
+}
+
+/** What recovery kits are made of and with. */
+export interface RecoveryKitParts {
+  /** Version of the program. */
+  readonly version: string;
+  /** Settings of the server that whoever recovers needs to know, by their names; no secrets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The script that opens bundles of mode KEY by hand. */
+  readScript(): Promise<Buffer>;
+  /** Makes an age file of a zip of files. */
+  seal(
+    files: readonly { readonly name: string; readonly content: Buffer }[],
+    passphrase: string,
+    at: Date,
+  ): Promise<Buffer>;
 }
 
 /** Structured log; pino fits. Never give it a secret. */
@@ -47,6 +65,7 @@ export interface EngineParts {
   openDatabase(settings: DatabaseSettings): Promise<Database>;
   /** Opens a file of this host for random access, by path. */
   openLocalFile(path: string): Promise<RandomAccess>;
+  readonly recoveryKits: RecoveryKitParts;
   readonly directories: EngineDirectories;
   readonly identity: ProcessIdentity;
   /** Largest upload, bytes. */

@@ -11,6 +11,7 @@ import { isFinished } from '../events/persisted-events.ts';
 import { freeAbandonedLocks } from './abandoned-lock.ts';
 import { readStoredBundle } from './catalogue-bundle.ts';
 import { type CreateRequest, catalogue, finishCreate } from './create-backup.ts';
+import { sweepRecoveryKits } from './create-recovery-kit.ts';
 import { removeBackup } from './delete-backup.ts';
 import { died } from './died.ts';
 import { sweepDrill } from './drill-backup.ts';
@@ -96,6 +97,7 @@ async function recoverAll(parts: EngineParts, runner: RecordRunner): Promise<voi
     }
     await expireUploads(parts);
     await sweepUploads(parts);
+    await sweepRecoveryKits(parts);
     await sweepTemporary(parts);
   } catch (error) {
     parts.log.error({ err: error }, 'recovery did not get through; it will be tried again');

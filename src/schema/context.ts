@@ -35,6 +35,8 @@ export interface SchemaContext {
   followWorkspace(): AsyncIterable<RecordEvent>;
   /** A signed link that expires: to the bundle, or to the file at a position of its list of entries. */
   signDownload(backupId: string, entry?: number): string;
+  /** A signed link to a recovery kit. */
+  signKitDownload(kitId: string, expiresAt: Date): string;
 }
 
 /** The viewer, for the verbs of the engine. */

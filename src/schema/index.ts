@@ -30,5 +30,6 @@ import './mutations/rotate-encryption-key.ts';
 import './mutations/trust-signer.ts';
 import './mutations/distrust-signer.ts';
 import './mutations/decide-restore.ts';
+import './mutations/create-recovery-kit.ts';
 
 export const schema = builder.toSchema();

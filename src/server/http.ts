@@ -18,6 +18,7 @@ import { sendEntry, unlockOfRequest } from './entry-download.ts';
 import { createGraphql, GRAPHQL_PATH, type GraphqlEndpoint } from './graphql.ts';
 import { answerGraphql, sendGraphqlError } from './graphql-http.ts';
 import { sendHealth, sendReadiness } from './health.ts';
+import { KIT_DOWNLOAD_PATH, sendKit } from './kit-download.ts';
 import type { ServerParts } from './parts.ts';
 import { loggedPath, requestUrl } from './request-target.ts';
 import { isEntryLink, openLink } from './signed-link.ts';
@@ -211,6 +212,9 @@ class HoldfastServer implements Server {
     if (pathname === '/ready') {
       return allow(reading, 'GET, HEAD', response, () => sendReadiness(this.#parts, response));
     }
+    if (pathname.startsWith(KIT_DOWNLOAD_PATH)) {
+      return allow(reading, 'GET, HEAD', response, () => this.#kitDownload(exchange));
+    }
     if (pathname.startsWith('/download/')) {
       return this.#download(exchange, reading);
     }
@@ -254,6 +258,11 @@ class HoldfastServer implements Server {
       const unlock = exchange.actor && (await unlockOfRequest(exchange.actor, target, request));
       await sendEntry(this.#parts, request, response, target, signal, unlock);
     });
+  }
+
+  #kitDownload({ request, response, url, signal }: Exchange): Promise<void> {
+    const token = url.pathname.slice(KIT_DOWNLOAD_PATH.length);
+    return sendKit(this.#parts, request, response, token, signal);
   }
 
   #caller(request: IncomingMessage): Promise<Actor> {

@@ -4,8 +4,9 @@ import type { Actor } from '../engine/engine.ts';
 import { followRecord } from '../events/follow-record.ts';
 import { followWorkspace } from '../events/follow-workspace.ts';
 import type { SchemaContext } from '../schema/context.ts';
+import { KIT_DOWNLOAD_PATH } from './kit-download.ts';
 import type { ServerParts } from './parts.ts';
-import { signLink } from './signed-link.ts';
+import { signKitLink, signLink } from './signed-link.ts';
 
 const DOWNLOAD_LINK_SECONDS = 900;
 
@@ -46,5 +47,7 @@ export function schemaContext(
       const expiresAt = new Date(Date.now() + seconds * 1000);
       return `${publicUrl}/download/${signLink(linkKey, { workspaceId, backupId, entry }, expiresAt)}`;
     },
+    signKitDownload: (kitId, expiresAt) =>
+      `${publicUrl}${KIT_DOWNLOAD_PATH}${signKitLink(linkKey, { workspaceId, kitId }, expiresAt)}`,
   };
 }

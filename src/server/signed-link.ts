@@ -1,4 +1,4 @@
-/** Signed, expiring links to bundles. The token says all there is to know: nothing is kept. */
+/** Signed, expiring links to bundles and recovery kits. The token says all there is to know: nothing is kept. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
 
@@ -18,21 +18,41 @@ export function isEntryLink(target: LinkTarget): target is EntryLink {
   return target.entry !== undefined;
 }
 
-function sign(key: Buffer, payload: string): Buffer {
+/** What a link is for; a signature of one kind means nothing for the other. */
+type LinkKind = 'holdfast-download' | 'holdfast-kit-download';
+
+function sign(key: Buffer, kind: LinkKind, payload: string): Buffer {
   // The prefix keeps a signature made here from meaning anything elsewhere.
-  return createHmac('sha256', key).update(`holdfast-download\n${payload}`).digest();
+  return createHmac('sha256', key).update(`${kind}\n${payload}`).digest();
+}
+
+/** Workspace, id, when it expires (milliseconds since 1970), and a position inside of what has the id. */
+type TokenContent = readonly [string, string, number, number?];
+
+function signToken(key: Buffer, kind: LinkKind, content: TokenContent): string {
+  const payload = Buffer.from(JSON.stringify(content)).toString('base64url');
+  return `${payload}.${sign(key, kind, payload).toString('base64url')}`;
+}
+
+function openToken(key: Buffer, kind: LinkKind, token: string, now: Date, hint: string): TokenContent {
+  const refusal = new HoldfastError('FORBIDDEN', 'This link is not valid or has expired.', { hint });
+  const [payload, signature, ...rest] = token.split('.');
+  if (payload === undefined || signature === undefined || rest.length > 0) throw refusal;
+  const given = Buffer.from(signature, 'base64url');
+  const right = sign(key, kind, payload);
+  if (given.length !== right.length || !timingSafeEqual(given, right)) throw refusal;
+  // Signed by us, so it has the shape that signToken gave it.
+  const content = JSON.parse(Buffer.from(payload, 'base64url').toString()) as TokenContent;
+  if (content[2] <= now.getTime()) throw refusal;
+  return content;
 }
 
 /** A token that opens a backup's bundle, or a file in it, until `expiresAt`. */
 export function signLink(key: Buffer, { workspaceId, backupId, entry }: LinkTarget, expiresAt: Date): string {
-  const content = JSON.stringify([
-    workspaceId,
-    backupId,
-    expiresAt.getTime(),
-    ...(entry === undefined ? [] : [entry]),
-  ]);
-  const payload = Buffer.from(content).toString('base64url');
-  return `${payload}.${sign(key, payload).toString('base64url')}`;
+  const until = expiresAt.getTime();
+  const content: TokenContent =
+    entry === undefined ? [workspaceId, backupId, until] : [workspaceId, backupId, until, entry];
+  return signToken(key, 'holdfast-download', content);
 }
 
 /**
@@ -40,18 +60,28 @@ export function signLink(key: Buffer, { workspaceId, backupId, entry }: LinkTarg
  * @throws {HoldfastError} FORBIDDEN when it was not signed with this key or has expired
  */
 export function openLink(key: Buffer, token: string, now: Date): LinkTarget {
-  const refusal = new HoldfastError('FORBIDDEN', 'This link is not valid or has expired.', {
-    hint: 'Ask for a new one: downloadUrl of the backup or of its entry.',
-  });
-  const [payload, signature, ...rest] = token.split('.');
-  if (payload === undefined || signature === undefined || rest.length > 0) throw refusal;
-  const given = Buffer.from(signature, 'base64url');
-  const right = sign(key, payload);
-  if (given.length !== right.length || !timingSafeEqual(given, right)) throw refusal;
-  // Signed by us, so it has the shape that signLink gave it.
-  const [workspaceId, backupId, expiresAt, entry] = JSON.parse(
-    Buffer.from(payload, 'base64url').toString(),
-  ) as [string, string, number, number?];
-  if (expiresAt <= now.getTime()) throw refusal;
+  const hint = 'Ask for a new one: downloadUrl of the backup or of its entry.';
+  const [workspaceId, backupId, , entry] = openToken(key, 'holdfast-download', token, now, hint);
   return { workspaceId, backupId, ...(entry !== undefined && { entry }) };
+}
+
+/** What a link to a recovery kit opens. */
+export interface KitLinkTarget {
+  readonly workspaceId: string;
+  readonly kitId: string;
+}
+
+/** A token that opens a recovery kit until `expiresAt`. */
+export function signKitLink(key: Buffer, { workspaceId, kitId }: KitLinkTarget, expiresAt: Date): string {
+  return signToken(key, 'holdfast-kit-download', [workspaceId, kitId, expiresAt.getTime()]);
+}
+
+/**
+ * Which kit a token opens.
+ * @throws {HoldfastError} FORBIDDEN when it was not signed with this key or has expired
+ */
+export function openKitLink(key: Buffer, token: string, now: Date): KitLinkTarget {
+  const hint = 'Make another kit: createRecoveryKit.';
+  const [workspaceId, kitId] = openToken(key, 'holdfast-kit-download', token, now, hint);
+  return { workspaceId, kitId };
 }

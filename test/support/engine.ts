@@ -1,10 +1,11 @@
 /** A whole engine on real parts in a scratch directory, without a server. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleFormat } from '../../src/bundle/bundle-format.ts';
+import { sealRecoveryKit } from '../../src/bundle/recovery-kit-file.ts';
 import { seededSigner } from '../../src/bundle/seal/signer.ts';
 import type { RecordRow } from '../../src/catalog/catalog.ts';
 import { ensureOwner } from '../../src/catalog/identity.ts';
@@ -94,6 +95,7 @@ export class TestEngine {
       temporary: join(home, 'data/temporary'),
       uploads: join(home, 'data/uploads'),
       journal: join(home, 'data/journal'),
+      kits: join(home, 'data/kits'),
     };
     for (const path of [...Object.values(directories), join(home, 'bundles'), join(home, 'root')]) {
       await mkdir(path, { recursive: true });
@@ -125,6 +127,12 @@ export class TestEngine {
             ? openMariadb(settings.url)
             : openPostgres(settings.url),
       openLocalFile: (path) => openLocalFile(path, 'the upload'),
+      recoveryKits: {
+        version: '0.0.0-test',
+        environment: { HOLDFAST_ROOTS: join(home, 'root') },
+        readScript: () => readFile(join(import.meta.dirname, '../../tools/open-bundle.mjs')),
+        seal: sealRecoveryKit,
+      },
       directories,
       identity: processIdentity(),
       uploadLimitBytes: 64 * 1024 * 1024,

@@ -242,6 +242,13 @@ export function fakeEngine(catalog: Catalog): FakeEngine {
     async distrustSigner({ workspaceId }, id) {
       found((await catalog.trustedSigners.remove(workspaceId, id)) || undefined, 'signer');
     },
+    async createRecoveryKit() {
+      const expiresAt = new Date(Date.now() + 900_000);
+      return { id: 'kit', fileName: 'recovery-kit.age', sizeBytes: 3, sha256: '0c'.repeat(32), expiresAt };
+    },
+    async openRecoveryKit() {
+      return engine.bundle;
+    },
     async readRows(actor, backupId, _table, { from, count }) {
       found(await catalog.backups.find(actor.workspaceId, backupId), 'backup');
       return Array.from({ length: Math.min(count, 12 - from) }, (_, n) => ({

@@ -127,6 +127,12 @@ export type CreateBackupInput = {
   sourceId: string;
 };
 
+/** How to seal the kit. */
+export type CreateRecoveryKitInput = {
+  /** What opens the kit: 12 to 1024 characters. Put it into a variable, not into the operation. It is written down nowhere; keep it well, and not beside the kit. */
+  passphrase: string;
+};
+
 /** What the new source is made of; what is left out it does not have. */
 export type CreateSourceInput = {
   /** Columns that a restore sets to NULL, all of them. */
@@ -1056,6 +1062,18 @@ export type DistrustSignerMutation = { distrustSigner:
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string, hint: string | null }
+   };
+
+export type CreateRecoveryKitMutationVariables = Exact<{
+  input: CreateRecoveryKitInput;
+}>;
+
+
+export type CreateRecoveryKitMutation = { createRecoveryKit:
+    | { __typename: 'CreateRecoveryKitPayload', downloadUrl: string, expiresAt: string, fileName: string, sizeBytes: number, sha256: string }
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'InvalidInputError', field: string | null, code: ErrorCode, message: string, hint: string | null }
+    | { __typename: 'StorageError', code: ErrorCode, message: string, hint: string | null }
    };
 
 export type SignerFieldsFragment = { id: string, name: string, fingerprint: string, publicKey: string, createdAt: string };
@@ -2717,6 +2735,29 @@ export const DistrustSignerDocument = new TypedDocumentString(`
     field
   }
 }`) as unknown as TypedDocumentString<DistrustSignerMutation, DistrustSignerMutationVariables>;
+export const CreateRecoveryKitDocument = new TypedDocumentString(`
+    mutation CreateRecoveryKit($input: CreateRecoveryKitInput!) {
+  createRecoveryKit(input: $input) {
+    __typename
+    ... on CreateRecoveryKitPayload {
+      downloadUrl
+      expiresAt
+      fileName
+      sizeBytes
+      sha256
+    }
+    ...RefusalFields
+  }
+}
+    fragment RefusalFields on UserError {
+  __typename
+  code
+  message
+  hint
+  ... on InvalidInputError {
+    field
+  }
+}`) as unknown as TypedDocumentString<CreateRecoveryKitMutation, CreateRecoveryKitMutationVariables>;
 export const RecordsDocument = new TypedDocumentString(`
     query Records($filter: RecordFilter, $orderBy: RecordOrder, $first: Int, $after: String, $last: Int, $before: String) {
   records(
