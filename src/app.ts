@@ -79,7 +79,8 @@ export async function newOwnerKey(config: Config): Promise<string> {
   }
 }
 
-function catalogFileOf(config: Config): string {
+/** Where the catalog of a data directory lies. */
+export function catalogFileOf(config: Config): string {
   return join(config.dataDirectory, 'catalog.sqlite');
 }
 

@@ -28,6 +28,7 @@ export const CONFIG_KEYS = {
     '(a file)',
     'Key that seals secrets, 32 bytes in base64 or hex. Without it, <data>/instance.key is made.',
   ],
+  HOLDFAST_KIT_PASSPHRASE: ['(none)', 'Passphrase of the recovery kit, for `holdfast recover` alone.'],
   HOLDFAST_UPLOAD_LIMIT_BYTES: ['10737418240', 'Largest upload, bytes (10 GiB).'],
   HOLDFAST_RECONCILE_MINUTES: [
     '60',
@@ -47,6 +48,8 @@ export interface Config {
   /** Undefined: made from the address the server really listens on. */
   readonly publicUrl: string | undefined;
   readonly instanceKey: string | undefined;
+  /** Opens the kit of `holdfast recover`; the server has no use for it. */
+  readonly kitPassphrase: string | undefined;
   readonly uploadLimitBytes: number;
   /** Between two comparisons of catalog and storage; 0 for the one at the start alone. */
   readonly reconcileMinutes: number;
@@ -63,6 +66,7 @@ const schema = z.object({
   HOLDFAST_PORT: z.coerce.number().int().min(0).max(65_535).default(4400),
   HOLDFAST_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   HOLDFAST_INSTANCE_KEY: z.string().min(1).optional(),
+  HOLDFAST_KIT_PASSPHRASE: z.string().min(1).optional(),
   HOLDFAST_UPLOAD_LIMIT_BYTES: z.coerce
     .number()
     .int()
@@ -108,12 +112,24 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     port: values.HOLDFAST_PORT,
     publicUrl: values.HOLDFAST_PUBLIC_URL?.replace(/\/+$/, ''),
     instanceKey: values.HOLDFAST_INSTANCE_KEY,
+    kitPassphrase: values.HOLDFAST_KIT_PASSPHRASE,
     uploadLimitBytes: values.HOLDFAST_UPLOAD_LIMIT_BYTES,
     reconcileMinutes: values.HOLDFAST_RECONCILE_MINUTES,
     development: values.HOLDFAST_DEVELOPMENT === 'true',
     logLevel: values.HOLDFAST_LOG_LEVEL,
     version: programVersion(),
   };
+}
+
+/**
+ * The configuration, with what the command line says instead of the environment.
+ * @throws HoldfastError as {@link readConfig} does
+ */
+export function readConfigWith(
+  instead: Partial<Record<keyof typeof CONFIG_KEYS, string | undefined>>,
+): Config {
+  const said = Object.entries(instead).filter(([, value]) => value !== undefined);
+  return readConfig({ ...process.env, ...Object.fromEntries(said) });
 }
 
 function readRoots(text: string): string[] {

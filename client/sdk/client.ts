@@ -70,6 +70,11 @@ export function createClient(options: ClientOptions) {
       input: Input<documents.RotateEncryptionKeyMutationVariables> = {},
       request?: RequestOptions,
     ) => (await run(documents.RotateEncryptionKeyDocument, { input }, request)).rotateEncryptionKey,
+    /** Makes one sealed file with everything a fresh instance needs but the bundles. Needs OWNER. */
+    createRecoveryKit: async (
+      input: Input<documents.CreateRecoveryKitMutationVariables>,
+      request?: RequestOptions,
+    ) => (await run(documents.CreateRecoveryKitDocument, { input }, request)).createRecoveryKit,
     /** Other instances whose bundles may be restored here. */
     trustedSigners: async (request?: RequestOptions) =>
       (await run(documents.TrustedSignersDocument, {}, request)).trustedSigners,

@@ -21,9 +21,9 @@ export function sealedGuide(encryption: ManifestEncryption): string[] {
 function keyGuide(keyId: string): string {
   return `## Open it
 
-Everything but \`manifest.json\` and this text is sealed with the key \`${keyId}\`. Take it from the recovery kit of the
-Holdfast that made this backup, into a text file \`keys.txt\` with the line \`${keyId} BASE64-OF-THE-KEY\`. The script
-\`open-bundle.mjs\` comes with the recovery kit and stands in \`tools/\` of Holdfast's repository; it needs Node.js 18 or later and nothing
+Everything but \`manifest.json\` and this text is sealed with the key \`${keyId}\`. It stands in
+\`keys.txt\` of the recovery kit of the Holdfast that made this backup, as the line \`${keyId} BASE64-OF-THE-KEY\`. The script
+\`open-bundle.mjs\` is in the kit too, and in \`tools/\` of Holdfast's repository; it needs Node.js 18 or later and nothing
 else. It checks the signature, prints whose it is, and writes the content as an ordinary zip, complete or not at all:
 
     node open-bundle.mjs backup.zip keys.txt ${OPENED_FILE}

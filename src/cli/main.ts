@@ -3,17 +3,24 @@ import { parseArgs } from 'node:util';
 import { HoldfastError } from '../errors.ts';
 import { inspect } from './inspect.ts';
 import { newKey } from './new-key.ts';
+import { recover } from './recover.ts';
 import { serve } from './serve.ts';
 
 const USAGE = `Usage: holdfast serve [--ready-file FILE]
        holdfast new-key
        holdfast inspect FILE [--json]
+       holdfast recover --kit FILE [--storage DIR] [--data DIR] [--passphrase-file FILE]
 
   serve               start the server; settings come from the environment (docs/operations.md)
   --ready-file FILE   write {"url", "apiKey"} to FILE (mode 0600) once the server listens
   new-key             make one more API key for the owner, and show it once; the server may be running
   inspect FILE        say what a bundle holds, who signed it and how it is sealed; needs no server and no key
   --json              as JSON, with everything its manifest says
+  recover             make a new data directory from a recovery kit and the storage, which is only read
+  --kit FILE          the recovery kit, as it was downloaded
+  --storage DIR       the directory of the bundles; HOLDFAST_STORAGE unless given
+  --data DIR          the data directory to make; HOLDFAST_DATA unless given
+  --passphrase-file   the passphrase is the first line of FILE; else HOLDFAST_KIT_PASSPHRASE, else it is asked for
 `;
 
 /** Exit codes: done, failed, usage. */
@@ -51,19 +58,31 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
 }
 
+/** The options of each command. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  serve: ['ready-file'],
+  'new-key': [],
+  inspect: ['json'],
+  recover: ['kit', 'storage', 'data', 'passphrase-file'],
+};
+
 /** What the arguments ask for; undefined when it is none of the commands. */
 function commandOf({ positionals, values }: ReturnType<typeof parse>): (() => Promise<void>) | undefined {
-  const [command, ...rest] = positionals;
-  const readyFile = values['ready-file'];
-  const { json } = values;
-  if (command === 'inspect' && readyFile === undefined) {
+  const [command = '', ...rest] = positionals;
+  if (Object.keys(values).some((name) => !OPTIONS[command]?.includes(name))) return undefined;
+  if (command === 'inspect') {
     const [file, ...others] = rest;
-    if (file === undefined || others.length > 0) return undefined;
-    return () => inspect(file, { json: json === true });
+    return file === undefined || others.length > 0
+      ? undefined
+      : () => inspect(file, { json: values.json === true });
   }
-  if (rest.length > 0 || json !== undefined) return undefined;
-  if (command === 'serve') return () => serve({ readyFile });
-  if (command === 'new-key' && readyFile === undefined) return newKey;
+  if (rest.length > 0) return undefined;
+  const { kit, storage, data } = values;
+  if (command === 'serve') return () => serve({ readyFile: values['ready-file'] });
+  if (command === 'new-key') return newKey;
+  if (command === 'recover' && kit !== undefined) {
+    return () => recover({ kit, storage, data, passphraseFile: values['passphrase-file'] });
+  }
   return undefined;
 }
 
@@ -75,6 +94,10 @@ function parse(args: readonly string[]) {
       help: { type: 'boolean', short: 'h' },
       'ready-file': { type: 'string' },
       json: { type: 'boolean' },
+      kit: { type: 'string' },
+      storage: { type: 'string' },
+      data: { type: 'string' },
+      'passphrase-file': { type: 'string' },
     },
   });
 }

@@ -119,7 +119,8 @@ async function keep(parts: EngineParts, name: string, sealed: Buffer): Promise<v
     await rename(`${path}.part`, path);
     await syncDirectory(kits);
   } catch (error) {
-    await rm(`${path}.part`, { force: true });
+    // What went wrong first is told; a piece that stays is swept.
+    await rm(`${path}.part`, { force: true }).catch(() => undefined);
     const code = systemErrorCode(error);
     const full = code === 'ENOSPC' || code === 'EDQUOT';
     throw new HoldfastError(

@@ -56,10 +56,14 @@ export const ROOMS: readonly Room[] = [
   { place: 'src/config.ts', may: [ERRORS] },
   { place: 'src/process-identity.ts', may: [ERRORS], mayAsType: ['src/engine/parts.ts'] },
   { place: 'src/app.ts', may: ['src/'] },
+  { place: 'src/recover.ts', may: ['src/'] },
   { place: 'src/main.ts', may: ['src/cli/'] },
   // Reads a bundle where there is no server: of the whole program it needs the format alone.
   { place: 'src/cli/inspect.ts', may: [ERRORS, 'src/bundle/', 'src/storage/'] },
-  { place: 'src/cli/', may: [ERRORS, 'src/cli/inspect.ts', 'src/app.ts', 'src/config.ts', 'client/sdk/'] },
+  {
+    place: 'src/cli/',
+    may: [ERRORS, 'src/cli/inspect.ts', 'src/app.ts', 'src/recover.ts', 'src/config.ts', 'client/sdk/'],
+  },
   ...SOURCE_CONTRACTS.map((place) => ({ place, may: SOURCE_CONTRACTS })),
   { place: 'src/source/database/row-text/', may: [ERRORS] },
   { place: MIGRATION_HISTORIES, may: [] },

@@ -145,15 +145,22 @@ test('new-key where no server has been says what to do, and makes nothing', asyn
   expect((await run(['new-key'])).stderr).toContain('There is no catalog');
 });
 
-test.each([[['frobnicate']], [[]], [['serve', 'more']], [['new-key', '--ready-file', 'x']], [['--unknown']]])(
-  '%j is answered with the usage and exit code 2',
-  async (args) => {
-    const { code, stderr } = await run(args);
-    expect(code).toBe(2);
-    expect(stderr).toContain('Usage: holdfast serve');
-    expect(stderr).toContain('holdfast new-key');
-  },
-);
+test.each([
+  [['frobnicate']],
+  [[]],
+  [['serve', 'more']],
+  [['new-key', '--ready-file', 'x']],
+  [['--unknown']],
+  [['recover']],
+  [['recover', '--kit', 'x', '--passphrase', 'y']],
+  [['serve', '--kit', 'x']],
+])('%j is answered with the usage and exit code 2', async (args) => {
+  const { code, stderr } = await run(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain('Usage: holdfast serve');
+  expect(stderr).toContain('holdfast new-key');
+  expect(stderr).toContain('holdfast recover --kit FILE');
+});
 
 test('a signal during the start ends the server in order once it has started', async () => {
   const child = start(['serve']);
