@@ -24,10 +24,13 @@ import { watchMemory } from './support/process-memory.ts';
 import { machine, type Outcome, type Section, watchLoad } from './support/report.ts';
 import { type Scratch, withScratch } from './support/scratch.ts';
 import { Service } from './support/service.ts';
-import { type Figures, STAGES, type Work } from './support/work.ts';
+import { type Comparison, type Figures, STAGES, type Work } from './support/work.ts';
 
 const DEFAULT_MEGABYTES = 1400;
 const DEFAULT_ROUNDS = 3;
+
+/** Sealing costs less than a tenth of the backup. */
+const SEALING: Comparison = { own: OWN.sealed, peer: OWN.bundle, goal: 1.1 };
 
 const PEERS: Readonly<Record<DatabaseKind, () => Promise<Peers>>> = {
   postgres: postgresPeers,
@@ -125,7 +128,7 @@ interface Ground {
 
 function report({ database, rounds, idleMiB, facts }: Ground, measured: Measured, peers: Peers): Section {
   const medians = mediansOf(measured);
-  const compared = compareMedians(medians, peers.comparisons);
+  const compared = compareMedians(medians, [...peers.comparisons, SEALING]);
   const ours = new Set<string>(Object.values(OWN));
   const peak = Math.max(
     ...[...medians].flatMap(([name, { peakMiB }]) => (ours.has(name) ? [peakMiB ?? 0] : [])),

@@ -9,6 +9,7 @@ const run = promisify(execFile);
 /** The service's own works, as they are called in every table. */
 export const OWN = {
   bundle: 'bundle',
+  sealed: 'bundle, sealed by KEY',
   zstd: 'bundle with ZSTD',
   verify: 'verify',
   emptyLoading: 'restore into an empty one, loading',

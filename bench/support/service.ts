@@ -39,8 +39,8 @@ export interface PhaseFigures {
   readonly cpuSeconds: number;
 }
 
-/** How content is compressed. */
-export type Compression = NonNullable<CreateBackupInput['compression']>;
+/** How a backup is made; what is not said is as the service has it. */
+export type BackupSettings = Pick<CreateBackupInput, 'compression' | 'encryption'>;
 
 /** A running service with one workspace. */
 export class Service {
@@ -95,10 +95,10 @@ export class Service {
   /** Makes a backup. */
   async backUp(
     sourceId: string,
-    compression: Compression = 'DEFLATE_1',
+    settings: BackupSettings = {},
   ): Promise<Finished & { backupId: string; bytes: number }> {
     const finished = await this.#follow(
-      async () => unwrap(await this.#client.createBackup({ sourceId, compression })).record.id,
+      async () => unwrap(await this.#client.createBackup({ sourceId, ...settings })).record.id,
     );
     const backup = (await this.#client.record(finished.recordId))?.backup;
     if (backup == null) throw new Error('The record of the backup names no backup.');
