@@ -41,8 +41,13 @@ export class Findings {
 
   /** Takes an error that is about the bundle; any other ends the verification without a verdict. */
   noteVerdict(error: unknown): void {
-    if (!(error instanceof HoldfastError) || !VERDICT_CODES.has(error.code)) throw error;
+    if (!(error instanceof HoldfastError) || !this.#isVerdict(error)) throw error;
     this.#note(error, null);
+  }
+
+  #isVerdict({ code }: HoldfastError): boolean {
+    // A header that is damaged looks like one of another key; of a file that is not what it was, that is a fault more.
+    return VERDICT_CODES.has(code) || (code === 'DECRYPTION_FAILED' && this.#first !== undefined);
   }
 
   /** Takes a damaged entry; ends the check when there are too many. */

@@ -1,5 +1,5 @@
 /** Sealed and signed backups, from the request to the restore, on real bundles. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
@@ -202,6 +202,32 @@ describe('a backup with a passphrase', () => {
       for (const file of inside) expect((await readFile(file)).includes(secret), file).toBe(false);
     }
     expect(logged.join('\n')).toContain('record finished');
+  });
+});
+
+describe('a backup whose payload is damaged where its key is known by', () => {
+  test('is certified as damaged, though it looks as if the key were another one', async () => {
+    const { engine, actor } = holdfast;
+    const { backupId } = await backUp();
+    const { storageKey } = await holdfast.opened.prisma.backup.findUniqueOrThrow({ where: { id: backupId } });
+    const path = join(holdfast.directory, 'bundles', storageKey);
+    const bytes = await readFile(path);
+    const [key] = await holdfast.parts.catalog.encryptionKeys.all(actor.workspaceId);
+    const { encryption } = await manifestOf(backupId);
+    if (encryption.mode !== 'KEY' || key === undefined) throw new Error('it is not sealed with the key');
+    const salt = bytes.indexOf('HOLDFAST') + 12 + encryption.keyId.length;
+    bytes.writeUInt8(bytes.readUInt8(salt) ^ 1, salt);
+    await writeFile(path, bytes);
+    const verified = await holdfast.finished(
+      await engine.verifyBackup(actor, { backupId, level: 'CONTENT' }),
+    );
+    expect(verified).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_CHECKSUM' } });
+    expect(verified.result).toMatchObject({ verdict: 'FAILED' });
+    const { problems } = verified.result as { problems: { message: string }[] };
+    expect(problems.map(({ message }) => message).join()).toContain('payload.zip.aesgcm');
+    expect(await holdfast.opened.prisma.certificate.findFirst({ where: { backupId } })).toMatchObject({
+      verdict: 'FAILED',
+    });
   });
 });
 
