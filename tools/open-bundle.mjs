@@ -221,10 +221,12 @@ function readArguments(words) {
   const options = { unsigned: false, signer: undefined };
   for (let at = 0; at < words.length; at++) {
     if (words[at] === '--unsigned') options.unsigned = true;
-    else if (words[at] === '--signer') options.signer = words[++at]?.toLowerCase();
+    else if (words[at] === '--signer') options.signer = words[++at]?.toLowerCase() ?? '';
     else paths.push(words[at]);
   }
   check(paths.length === 3 && !paths.some((path) => path.startsWith('--')), USAGE);
+  // An empty variable of a shell must not switch the check off.
+  check(options.signer === undefined || /^[0-9a-f]{64}$/.test(options.signer), USAGE);
   return { paths, ...options };
 }
 
@@ -261,6 +263,8 @@ function main(words) {
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  // A bundle may have been made to write to the terminal.
+  const message = String(error instanceof Error ? error.message : error);
+  console.error(message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd'));
   process.exitCode = 1;
 }

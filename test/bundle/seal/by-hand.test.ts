@@ -170,8 +170,25 @@ describe('a person without Holdfast opens a sealed bundle', () => {
     await expect(open('good', 'wrong')).rejects.toThrow('is not the one of this bundle');
     await expect(open('good', 'none')).rejects.toThrow('does not hold the key key-1');
     expect((await readdir(folder)).filter((name) => name.startsWith('out'))).toEqual([]);
+    // An empty variable of a shell must not switch the check off.
+    await expect(open('good', 'keys', '--signer')).rejects.toThrow('Usage');
+    await expect(open('good', 'keys', '--signer', '')).rejects.toThrow('Usage');
     await open('good');
     expect((await readdir(folder)).filter((name) => name.startsWith('out'))).toEqual(['out.zip']);
+  });
+
+  test('what a bundle says does not steer the terminal of the script', async () => {
+    const { payload, manifest } = splitBundle(await sealedBundle(keySealing));
+    const encryption = { ...manifest.encryption, keyId: 'key\u001b[2J\u009b31m' };
+    const hostile = coverOf(payload, { ...manifest, encryption, signature: null });
+    await writeFile(join(folder, 'hostile.zip'), withEnd(hostile));
+    await writeFile(join(folder, 'keys'), `key-1 ${KEY.toString('base64')}`);
+    const refused = run(process.execPath, [SCRIPT, 'hostile.zip', 'keys', 'out.zip', '--unsigned'], {
+      cwd: folder,
+    });
+    await expect(refused).rejects.toMatchObject({
+      stderr: expect.stringMatching(/^keys does not hold the key key[^\p{Cc}]*\n$/u),
+    });
   });
 
   test('what the program age makes opens here', async (context) => {
