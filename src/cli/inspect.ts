@@ -5,6 +5,7 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import { bundleFormat } from '../bundle/bundle-format.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { openLocalFile } from '../storage/local-file.ts';
+import { plainText } from './plain-text.ts';
 
 /**
  * Prints what a bundle says of itself: for people, or as one JSON document with everything that the manifest says.
@@ -51,7 +52,7 @@ function asText(file: string, found: FileFacts, { manifest, signature }: BundleR
     ...manifest.leftOut.map(({ name, reason }) => `left out    ${name}: ${reason}`),
     ...manifest.warnings.map((warning) => `warning     ${warning}`),
   ];
-  return lines.map(plain).join('\n');
+  return lines.map(plainText).join('\n');
 }
 
 function sealOf({ encryption }: Manifest): string {
@@ -77,9 +78,4 @@ function databaseOf({ database }: Manifest): string[] {
       return `  table     ${label}: ${table.rowCount} rows`;
     }),
   ];
-}
-
-/** Whoever made a bundle must not write to the terminal: no control characters, and none that turn text around. */
-function plain(line: string): string {
-  return line.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }

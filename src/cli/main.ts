@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { HoldfastError } from '../errors.ts';
 import { inspect } from './inspect.ts';
 import { newKey } from './new-key.ts';
+import { plainText } from './plain-text.ts';
 import { recover } from './recover.ts';
 import { serve } from './serve.ts';
 
@@ -53,7 +54,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return DONE;
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    console.error(`${error.code}: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`);
+    const lines = [`${error.code}: ${error.message}`, ...(error.hint === undefined ? [] : [error.hint])];
+    console.error(lines.map(plainText).join('\n'));
     return FAILED;
   }
 }

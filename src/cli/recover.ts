@@ -4,6 +4,7 @@ import { readConfigWith } from '../config.ts';
 import { HoldfastError } from '../errors.ts';
 import { recoverFromKit } from '../recover.ts';
 import { askPassphrase, passphraseFrom } from './passphrase.ts';
+import { plainText } from './plain-text.ts';
 
 /** What the command line says. */
 export interface RecoverOptions {
@@ -39,7 +40,7 @@ export async function recover({ kit, storage, data, passphraseFile }: RecoverOpt
         console.error(`${bundles} of ${bundlesInAll} bundles, ${done} of ${all} GiB`);
       },
       onSkipped(name, error) {
-        console.error(`Not catalogued: ${name}: ${error.code}: ${error.message}`);
+        console.error(plainText(`Not catalogued: ${name}: ${error.code}: ${error.message}`));
       },
     },
     stopping.signal,

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createBundleFormat } from '../../src/bundle/bundle-format.ts';
 import { seededSigner } from '../../src/bundle/seal/signer.ts';
 import { collectingSink, draftOf, file, fill, never, withSpool } from '../bundle/sample-bundle.ts';
+import { coverOf, splitBundle } from '../bundle/seal/cover.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
@@ -74,6 +75,15 @@ test('with --json it is one document that holds the whole manifest', async () =>
     signature: { state: 'SIGNED' },
     manifest: { formatVersion: 1, encryption: { mode: 'KEY', keyId: 'key-1' } },
   });
+});
+
+test('what is wrong with a bundle does not steer the terminal either', async () => {
+  const { payload, manifest } = splitBundle(bundle);
+  const hostile = { ...manifest, 'a\u001b[2J\u009b31m': 1 };
+  await writeFile(join(directory, 'hostile.zip'), coverOf(payload, hostile));
+  const { code, stderr } = await run('hostile.zip');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^INVALID_MANIFEST: .*key: "a[^\p{Cc}]*\n[^\p{Cc}]*\n$/u);
 });
 
 test('a damaged bundle, none and nothing at all fail with what is wrong', async () => {
