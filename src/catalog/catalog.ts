@@ -286,7 +286,7 @@ export type JobRow = {
 /** What a workspace needs to begin anew elsewhere: everything but its backups, its records and who may act in it. */
 export interface WorkspaceState {
   readonly workspace: { readonly id: string; readonly name: string; readonly createdAt: Date };
-  /** Oldest first; in clear. */
+  /** Oldest first; in clear. Without retired ones that this instance key does not open. */
   readonly encryptionKeys: readonly Omit<EncryptionKeyRow, 'workspaceId'>[];
   /** With their connection strings in clear. */
   readonly sources: readonly Omit<SourceRow, 'workspaceId'>[];

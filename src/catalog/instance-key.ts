@@ -1,6 +1,6 @@
 /**
  * The instance key: 32 random bytes from which every other key of this instance is derived. Whoever loses it
- * loses the sealed connection strings, so it is never replaced silently.
+ * loses the sealed connection strings and the kept keys of bundles, so it is never replaced silently.
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -144,8 +144,10 @@ export async function loadInstanceKey(options: InstanceKeyOptions): Promise<Buff
       `The instance key ${options.file} is gone, and the catalog holds secrets sealed with it.`,
       {
         hint:
-          'Put the kept copy of the key back, or give it by environment. If it is lost for good, give a new key ' +
-          'by environment; sources with a sealed connection string then have to be made again.',
+          'Put the kept copy of the key back, or give it by environment. If it is lost for good, make a new data ' +
+          'directory from a recovery kit: holdfast recover. Without a kit, give a new key by environment and call ' +
+          'rotateEncryptionKey: sources with a sealed connection string have to be made again, and backups sealed ' +
+          'with a kept key are lost.',
       },
     );
   }

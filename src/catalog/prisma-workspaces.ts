@@ -1,7 +1,7 @@
 /** A workspace as a whole: what it is made of, to be made again elsewhere. */
 import { HoldfastError } from '../errors.ts';
-import type { Json, WorkspaceRepository, WorkspaceState } from './catalog.ts';
-import type { PrismaClient } from './generated/client.ts';
+import type { EncryptionKeyRow, Json, WorkspaceRepository, WorkspaceState } from './catalog.ts';
+import type { EncryptionKey, PrismaClient } from './generated/client.ts';
 import { makeWorkspace, type NewOwner } from './identity.ts';
 import { sealedKey, toEncryptionKeyRow } from './prisma-encryption-keys.ts';
 import { sealedUrls, toColumns, toSourceRow } from './prisma-sources.ts';
@@ -9,6 +9,17 @@ import { toJson } from './rows.ts';
 import type { Secrets } from './secrets.ts';
 
 const OLDEST_FIRST = [{ createdAt: 'asc' }, { id: 'asc' }] as const;
+
+/** None for a retired key that was sealed with an instance key that was lost: nobody here can open it any more. */
+function keyOf(row: EncryptionKey, secrets: Secrets): EncryptionKeyRow[] {
+  try {
+    return [toEncryptionKeyRow(row, secrets)];
+  } catch (error) {
+    if (row.retiredAt !== null && error instanceof HoldfastError && error.code === 'DECRYPTION_FAILED')
+      return [];
+    throw error;
+  }
+}
 
 /** The workspaces of the catalog. */
 export function prismaWorkspaces(prisma: PrismaClient, secrets: Secrets): WorkspaceRepository {
@@ -32,7 +43,7 @@ export function prismaWorkspaces(prisma: PrismaClient, secrets: Secrets): Worksp
         const settings = await tx.setting.findMany({ where: { workspaceId }, orderBy: { key: 'asc' } });
         return {
           workspace,
-          encryptionKeys: encryptionKeys.map((row) => toEncryptionKeyRow(row, secrets)),
+          encryptionKeys: encryptionKeys.flatMap((row) => keyOf(row, secrets)),
           sources: sources.map((row) => toSourceRow(row, secrets)),
           // Json and JsonValue differ in `undefined` properties only, which JSON has none of.
           jobs: jobs.map((job) => ({

@@ -27,12 +27,20 @@ function associatedData(place: SecretPlace): Buffer {
   return Buffer.from(JSON.stringify([PREFIX, place.table, place.id, place.field]));
 }
 
+/** What to do about what does not open, by where it stands. */
+function hintFor({ table }: SecretPlace): string {
+  const first = 'Start Holdfast with the instance key the catalog was made with';
+  return table === 'EncryptionKey'
+    ? `${first}. If that is lost, a recovery kit has the key: holdfast recover. Without one its backups are lost; rotateEncryptionKey makes a key for new ones.`
+    : `${first}, or make the source again.`;
+}
+
 function cannotOpen(place: SecretPlace, cause?: unknown): HoldfastError {
   return new HoldfastError(
     'DECRYPTION_FAILED',
     `The sealed ${place.field} of ${place.table} ${place.id} cannot be opened with this instance key.`,
     {
-      hint: 'Start Holdfast with the instance key the catalog was made with, or make the source again.',
+      hint: hintFor(place),
       cause,
     },
   );

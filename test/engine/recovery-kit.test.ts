@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openRecoveryKit } from '../../src/bundle/recovery-kit-file.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
+import { sealedKey } from '../../src/catalog/prisma-encryption-keys.ts';
 import { rebuildWorkspace } from '../../src/catalog/prisma-workspaces.ts';
 import { createSecrets } from '../../src/catalog/secrets.ts';
 import { KIT_FILES, readKit } from '../../src/engine/recovery-kit.ts';
@@ -101,6 +102,19 @@ test('a kit of a workspace that has made no backup holds the key of the first', 
   const { state } = readKit((await filesOf((await make()).id)).get(KIT_FILES.contents));
   const active = await engine.parts.catalog.encryptionKeys.active(engine.actor.workspaceId);
   expect(state.encryptionKeys.map(({ id }) => id)).toEqual([active.id]);
+});
+
+test('keys of an instance key that was lost keep no kit of the keys after it from being made', async () => {
+  const { actor, opened, parts } = engine;
+  const lost = await parts.catalog.encryptionKeys.active(actor.workspaceId);
+  const secret = sealedKey(lost.id, lost.key, createSecrets(Buffer.alloc(32, 8)));
+  await opened.prisma.encryptionKey.update({ where: { id: lost.id }, data: { secret } });
+  // As long as it is to seal the next backups, somebody has to look at what became of the instance key.
+  const refused = { code: 'DECRYPTION_FAILED', hint: expect.stringContaining('rotateEncryptionKey') };
+  await expect(make()).rejects.toMatchObject(refused);
+  const next = await engine.engine.rotateEncryptionKey(actor);
+  const { state } = readKit((await filesOf((await make()).id)).get(KIT_FILES.contents));
+  expect(state.encryptionKeys.map(({ id }) => id)).toEqual([next.id]);
 });
 
 test('neither passphrase nor keys nor connection strings are on disk, in the log or on the guide', async () => {
