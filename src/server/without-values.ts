@@ -3,7 +3,10 @@
  * { … }`. What was sent may be a passphrase or a connection string, and answers end up in other people's logs.
  */
 
-const FOUND = ', found: ';
+/** Before the whole object that a field was wrong in; with a capital after a question: "Did you mean …? Found: ". */
+const FOUND = /(?:, found|[.?] Found): /;
+/** An enum says it without the words of the other types. */
+const NO_SUCH_VALUE = /Value "[\s\S]*" does not exist in ("\w+" enum)/;
 /** What GraphQL's own scalars and enums say before the value. */
 const CANNOT_REPRESENT = /( cannot represent [^:]*?value): [\s\S]*$/;
 const VARIABLE = /^(Variable "\$\w+" got) invalid value /;
@@ -11,8 +14,12 @@ const PATH = / at "[\w.]+"$/;
 
 /** The message, telling where and what is wrong, but not what was sent. */
 export function withoutValues(message: string): string {
-  const found = message.indexOf(FOUND);
-  const told = (found < 0 ? message : `${message.slice(0, found)}.`).replace(CANNOT_REPRESENT, '$1.');
+  const found = message.search(FOUND);
+  // What asked whether something else was meant keeps its question mark.
+  const mark = message[found] === ',' ? '.' : message[found];
+  const told = (found < 0 ? message : `${message.slice(0, found)}${mark}`)
+    .replace(CANNOT_REPRESENT, '$1.')
+    .replace(NO_SUCH_VALUE, 'The value does not exist in $1');
   const variable = VARIABLE.exec(told);
   if (variable === null) return told;
   // What comes after the value never has a semicolon; a value may.

@@ -520,6 +520,10 @@ describe('how a backup is sealed and opened', () => {
     ['a field that is not known', { mode: 'PASSPHRASE', passphrase: 's3cret; found: x', wrong: 1 }],
     ['a list', { mode: 'PASSPHRASE', passphrase: ['s3cret'] }],
     ['no object', 's3cret'],
+    ['a passphrase in the place of the mode', { mode: 's3cret' }],
+    ['one with a semicolon there', { mode: 'it is; s3cret' }],
+    ['a field whose name has a typing error', { mode: 'PASSPHRASE', passphrases: 's3cret' }],
+    ['a typing error beside it', { mode: 'PASSPHRASE', passphrase: 's3cret', recipient: [] }],
   ])('an answer about %s does not repeat the passphrase', async (_what, encryption) => {
     const operation = 'mutation ($input: CreateBackupInput!) { createBackup(input: $input) { __typename } }';
     const byVariable = await server.ask(operation, { input: { sourceId: source.globalId, encryption } });
@@ -530,7 +534,7 @@ describe('how a backup is sealed and opened', () => {
       `mutation { createBackup(input: { sourceId: "x", encryption: ${literal} }) { __typename } }`,
     );
     for (const { errors } of [byVariable, inline]) {
-      expect(errors?.[0]?.message).toMatch(/EncryptionInput|String/);
+      expect(errors?.[0]?.message).toMatch(/Encryption(Input|Mode)|String/);
       expect(JSON.stringify(errors)).not.toContain('s3cret');
     }
     expect(JSON.stringify(server.log)).not.toContain('s3cret');
