@@ -9,15 +9,18 @@ const FOUND = /(?:, found|[.?] Found): /;
 const NO_SUCH_VALUE = /Value "[\s\S]*" does not exist in ("\w+" enum)/;
 /** What GraphQL's own scalars and enums say before the value. */
 const CANNOT_REPRESENT = /( cannot represent [^:]*?value): [\s\S]*$/;
+/** What the parser met where it expected something else. */
+const MET = /^(Syntax Error: [\s\S]*?\b(?:String|BlockString|Int|Float)) "[\s\S]*"/;
 const VARIABLE = /^(Variable "\$\w+" got) invalid value /;
 const PATH = / at "[\w.]+"$/;
 
 /** The message, telling where and what is wrong, but not what was sent. */
 export function withoutValues(message: string): string {
   const found = message.search(FOUND);
-  // What asked whether something else was meant keeps its question mark.
+  // "Did you mean …?" keeps its question mark.
   const mark = message[found] === ',' ? '.' : message[found];
   const told = (found < 0 ? message : `${message.slice(0, found)}${mark}`)
+    .replace(MET, '$1')
     .replace(CANNOT_REPRESENT, '$1.')
     .replace(NO_SUCH_VALUE, 'The value does not exist in $1');
   const variable = VARIABLE.exec(told);

@@ -539,6 +539,16 @@ describe('how a backup is sealed and opened', () => {
     }
     expect(JSON.stringify(server.log)).not.toContain('s3cret');
   });
+
+  test('an answer about an operation that is malformed does not repeat its strings', async () => {
+    for (const more of ['"s3cret"', '"""s3cret"""']) {
+      const { errors } = await server.ask(
+        `mutation { createBackup(input: { encryption: { passphrase: "x" ${more} } }) { __typename } }`,
+      );
+      expect(errors?.[0]?.message).toMatch(/^Syntax Error: /);
+      expect(JSON.stringify(errors)).not.toContain('s3cret');
+    }
+  });
 });
 
 describe('keys and signers', () => {
