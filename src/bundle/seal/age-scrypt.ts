@@ -5,6 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { type Identity, type Recipient, Stanza } from 'age-encryption';
 import { HoldfastError } from '../../errors.ts';
+import { Turns } from '../turns.ts';
 import { PAYLOAD_KEY_BYTES, TAG_BYTES } from './chunks.ts';
 
 /**
@@ -26,15 +27,22 @@ const NONCE = Buffer.alloc(12);
 const CIPHER = 'chacha20-poly1305';
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
 
+/** Each takes its memory, up to 1 GiB where a bundle asks for it: all that ask at the same time would take it together. */
+const turns = new Turns(1);
+
 function derive(passphrase: string, salt: Buffer, logN: number): Promise<Buffer> {
   const N = 2 ** logN;
   // scrypt takes 128 * N * r bytes and a little; node allows 32 MiB unless told.
   const options = { N, r: BLOCK_SIZE, p: 1, maxmem: 128 * (N + 16) * BLOCK_SIZE };
-  return new Promise((resolve, reject) => {
-    scrypt(passphrase, Buffer.concat([Buffer.from(LABEL), salt]), PAYLOAD_KEY_BYTES, options, (error, key) =>
-      error === null ? resolve(key) : reject(error),
-    );
-  });
+  const labelled = Buffer.concat([Buffer.from(LABEL), salt]);
+  return turns.run(
+    () =>
+      new Promise((resolve, reject) => {
+        scrypt(passphrase, labelled, PAYLOAD_KEY_BYTES, options, (error, key) =>
+          error === null ? resolve(key) : reject(error),
+        );
+      }),
+  );
 }
 
 /** Wraps file keys for whoever knows the passphrase. */
