@@ -126,7 +126,7 @@ export function requireUnlocked({ locked, manifest }: BundleReader, bundle: Bund
     encryption.mode === 'KEY'
       ? [
           `with the key ${encryption.keyId}, which is not kept here`,
-          'Only the instance that made it, or its recovery kit, has the key.',
+          'Only the instance that made it, or its recovery kit, has the key: restore it there; or holdfast recover makes that instance anew from the kit, and open-bundle.mjs in it opens the bundle by hand.',
         ]
       : encryption.mode === 'PASSPHRASE'
         ? ['with a passphrase', 'Give the passphrase as unlock.passphrase.']

@@ -25,10 +25,12 @@ const MOST_RECIPIENTS = 20;
 export function checkEncryption(encryption: Encryption): void {
   if (encryption.mode === 'PASSPHRASE') {
     const { length } = [...encryption.passphrase];
-    if (length >= SHORTEST_PASSPHRASE && length <= LONGEST_PASSPHRASE) return;
+    // The age program asks for it on a terminal.
+    const typable = !/\p{Cc}/u.test(encryption.passphrase);
+    if (length >= SHORTEST_PASSPHRASE && length <= LONGEST_PASSPHRASE && typable) return;
     throw new HoldfastError(
       'INVALID_INPUT',
-      `A passphrase has from ${SHORTEST_PASSPHRASE} to ${LONGEST_PASSPHRASE} characters.`,
+      `A passphrase has from ${SHORTEST_PASSPHRASE} to ${LONGEST_PASSPHRASE} characters, none of them a control character.`,
       {
         field: 'encryption.passphrase',
         hint: 'Six random words or more are good. Nothing opens the backup without it.',

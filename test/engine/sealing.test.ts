@@ -150,7 +150,7 @@ describe('a backup', () => {
     await opened.prisma.encryptionKey.deleteMany({ where: { id: { not: id } } });
     expect(await restore(backupId)).toMatchObject({
       status: 'FAILED',
-      error: { code: 'DECRYPTION_FAILED', hint: expect.stringContaining('recovery kit') },
+      error: { code: 'DECRYPTION_FAILED', hint: expect.stringContaining('open-bundle.mjs') },
       result: { targetState: 'WHOLLY_OLD' },
     });
     await expect(readPage(backupId)).rejects.toMatchObject({ code: 'DECRYPTION_FAILED' });
@@ -266,6 +266,11 @@ describe('what cannot be sealed with', () => {
   const good = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p';
   test.each([
     ['a short passphrase', { mode: 'PASSPHRASE', passphrase: 'sevench' }, 'encryption.passphrase'],
+    [
+      'a passphrase that nobody can type',
+      { mode: 'PASSPHRASE', passphrase: 'sevench\n and more' },
+      'encryption.passphrase',
+    ],
     ['no recipient', { mode: 'RECIPIENT', recipients: [] }, 'encryption.recipients'],
     [
       'a recipient with a typing error',
