@@ -63,6 +63,8 @@ export class RowProjector {
     this.#output = [];
     let at = 0;
     while (at < chunk.length) at = this.#step(chunk, at);
+    // A copy: whoever takes the chunk next may free or overwrite it before a key that it ended in is asked for.
+    this.#key = [Buffer.concat(this.#key)];
     return Buffer.concat(this.#output);
   }
 

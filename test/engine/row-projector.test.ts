@@ -2,13 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type RowProjection, RowProjector } from '../../src/engine/row-projector.ts';
 
-/** The projection of lines that come in pieces of `size` bytes. */
+/** The projection of lines that come in pieces of `size` bytes, each of which is overwritten once it was taken. */
 function project(lines: string, projection: RowProjection, size = 7): string {
   const projector = new RowProjector(projection);
   const bytes = Buffer.from(lines);
   const output: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += size)
-    output.push(projector.project(bytes.subarray(at, at + size)));
+  for (let at = 0; at < bytes.length; at += size) {
+    const piece = Buffer.from(bytes.subarray(at, at + size));
+    output.push(projector.project(piece));
+    piece.fill(0);
+  }
   return Buffer.concat(output).toString();
 }
 
