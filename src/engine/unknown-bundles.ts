@@ -44,13 +44,12 @@ async function withoutRow(
   return objects.filter(({ key }) => !known.has(key) && !inWork.has(key));
 }
 
-/** Storage keys that an unfinished record writes or is about to catalogue. */
+/** Storage keys that an unfinished record writes, is about to catalogue, or will remove again (a self-test). */
 export async function keysInWork(parts: EngineParts): Promise<ReadonlySet<string>> {
   const unfinished = await parts.catalog.records.unfinished();
+  // Whatever the kind: only requests of records that write a bundle, or give one a row, name a key.
   return new Set(
-    unfinished
-      .filter(({ kind }) => kind === 'CREATE' || kind === 'IMPORT')
-      .flatMap((record) => readRequest<{ storageKey?: string }>(record).storageKey ?? []),
+    unfinished.flatMap((record) => readRequest<{ storageKey?: string }>(record).storageKey ?? []),
   );
 }
 

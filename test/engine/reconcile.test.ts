@@ -282,6 +282,22 @@ describe('a file that somebody put into the storage', () => {
     expect(await unknown()).toEqual([]);
   });
 
+  test('is none, and cannot be imported, while it is the canary of a self-test', async () => {
+    const hold = faulty.hold('after PHASE_STARTED DESTROY');
+    const selfTest = await holdfast.engine.runSelfTest(holdfast.actor, {});
+    await hold.reached;
+    const [name = ''] = await readdir(folder);
+    expect(name).toMatch(/^self-test_/);
+    expect(await unknown()).toEqual([]);
+    expect(await reconcile()).toMatchObject({ unknown: 0 });
+    await expect(holdfast.engine.importStored(holdfast.actor, keyOf(name), null)).rejects.toMatchObject({
+      code: 'LOCK_HELD',
+    });
+    hold.release();
+    expect(await holdfast.finished(selfTest)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await holdfast.opened.prisma.backup.count()).toBe(0);
+  });
+
   test('is listed by name, page by page, also among more than the catalog is asked for at once', async () => {
     await mkdir(folder, { recursive: true });
     const names = Array.from(
