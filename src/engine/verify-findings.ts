@@ -6,14 +6,13 @@ import type { DrillReport } from './drill-backup.ts';
 import type { VerifyResult } from './record-result.ts';
 
 /** Codes that say something about the bundle itself, not about the way to it. */
-const VERDICT_CODES = new Set([
-  'INVALID_CHECKSUM',
-  'INVALID_SIGNATURE',
-  'INVALID_MANIFEST',
-  'UNSAFE_PATH',
-  'FORMAT_TOO_NEW',
-  'FORMAT_TOO_OLD',
-]);
+const VERDICT_CODES = new Set(['INVALID_CHECKSUM', 'INVALID_SIGNATURE', 'INVALID_MANIFEST', 'UNSAFE_PATH']);
+
+/**
+ * Codes that say why a bundle could not be looked into, not that it is bad: it may be in order for a newer Holdfast, or
+ * for the right passphrase. A file that is known to be damaged may be so just where its key or version is told.
+ */
+const UNREADABLE_CODES = new Set(['DECRYPTION_FAILED', 'FORMAT_TOO_NEW', 'FORMAT_TOO_OLD']);
 
 /** More faults than this are not told: the bundle is lost either way. */
 const MAX_PROBLEMS = 100;
@@ -41,13 +40,10 @@ export class Findings {
 
   /** Takes an error that is about the bundle; any other ends the verification without a verdict. */
   noteVerdict(error: unknown): void {
-    if (!(error instanceof HoldfastError) || !this.#isVerdict(error)) throw error;
+    if (!(error instanceof HoldfastError)) throw error;
+    const known = this.#first !== undefined && UNREADABLE_CODES.has(error.code);
+    if (!known && !VERDICT_CODES.has(error.code)) throw error;
     this.#note(error, null);
-  }
-
-  #isVerdict({ code }: HoldfastError): boolean {
-    // A header that is damaged looks like one of another key; of a file that is not what it was, that is a fault more.
-    return VERDICT_CODES.has(code) || (code === 'DECRYPTION_FAILED' && this.#first !== undefined);
   }
 
   /** Takes a damaged entry; ends the check when there are too many. */
