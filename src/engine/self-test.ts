@@ -163,16 +163,27 @@ function leftInStorage(storageKey: string, cause: unknown): HoldfastError {
   });
 }
 
-/** Ends a self-test whose process died: what it left is removed. */
+/**
+ * Ends a self-test whose process died: what it left is removed.
+ * @throws HoldfastError STORAGE_UNAVAILABLE before anything of the record is written
+ */
 export async function recoverSelfTest(
   parts: EngineParts,
   record: RunningRecord,
   row: RecordRow,
 ): Promise<HoldfastError> {
+  await cleanUp(parts, row).catch((error: unknown) => {
+    // Recovery tries again every few seconds for as long as the storage is away; no try is written down.
+    if (error instanceof HoldfastError && error.code === 'STORAGE_UNAVAILABLE') throw error;
+    // The step below meets it again, and tells it.
+  });
   // Written by the steps of this kind of record alone.
   const before = row.result as SelfTestResult | null;
   const steps = new SelfTestSteps(record, parts.now, before ?? undefined);
-  await steps.run('CLEAN_UP', () => cleanUpInPhase(parts, record));
-  steps.close();
+  try {
+    await steps.run('CLEAN_UP', () => cleanUpInPhase(parts, record));
+  } finally {
+    steps.close();
+  }
   return died(row, 'What the self-test had made was removed.', 'Run the self-test again.');
 }

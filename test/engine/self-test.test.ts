@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordRow } from '../../src/catalog/catalog.ts';
 import type { SelfTestResult } from '../../src/engine/record-result.ts';
 import { HoldfastError } from '../../src/errors.ts';
@@ -255,3 +255,60 @@ test.each([
     await nothingStays();
   },
 );
+
+describe('one that is recovered', () => {
+  /** A self-test of a process that died in its middle. */
+  async function deadRecord(): Promise<string> {
+    const { catalog } = holdfast.parts;
+    const { workspaceId } = holdfast.actor;
+    const step = { startedAt: null, finishedAt: null, seconds: null };
+    const { id } = await catalog.records.create({
+      workspaceId,
+      kind: 'SELF_TEST',
+      trigger: 'MANUAL',
+      requestedBy: 'owner',
+      request: { storageKey: `${workspaceId}/self-test_dead.zip` },
+    });
+    const steps = STEPS.map((name) => ({
+      name,
+      status: name === 'COLLECT' ? 'RUNNING' : 'WAITING',
+      ...step,
+    }));
+    await holdfast.opened.prisma.record.update({
+      where: { id },
+      data: { result: { kind: 'SELF_TEST', steps } },
+    });
+    return id;
+  }
+
+  /** A start of the server, once the lease of the record ran out, whose storage deletes nothing. */
+  async function startFailing(id: string, fault: unknown): Promise<void> {
+    const lease = { leaseOwner: 'elsewhere@1/1/1', leaseUntil: new Date(0) };
+    await holdfast.opened.prisma.record.update({ where: { id }, data: lease });
+    const { TestEngine: Engine } = await import('../support/engine.ts');
+    const next = await Engine.start(
+      ({ storage }) => ({
+        storage: {
+          ...storage,
+          delete: async () => {
+            throw fault;
+          },
+        },
+      }),
+      holdfast.directory,
+    );
+    await next.stop();
+  }
+
+  test('waits for its storage, however often it is tried, without growing', async () => {
+    const id = await deadRecord();
+    const isGone = new HoldfastError('STORAGE_UNAVAILABLE', 'unplugged');
+    for (let start = 0; start < 3; start += 1) await startFailing(id, isGone);
+    expect(await holdfast.record(id)).toMatchObject({ phases: [], finishedAt: null });
+    await startFailing(id, new Error('out of order'));
+    const record = await holdfast.record(id);
+    expect(record).toMatchObject({ status: 'FAILED' });
+    expect(record.phases.map(({ name }) => name)).toEqual(['CLEAN_UP']);
+    expect(statuses(record)).toMatchObject({ COLLECT: 'FAILED', BACK_UP: 'SKIPPED', CLEAN_UP: 'FAILED' });
+  });
+});
