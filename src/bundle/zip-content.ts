@@ -73,24 +73,37 @@ class ByteQueue {
 async function* rawContent(file: RandomAccess, entry: ZipEntry, signal: AbortSignal): AsyncGenerator<Buffer> {
   const bytes = new ByteQueue(file.read(entry.offset, entry.end, signal));
   try {
-    const header = await bytes.exactly(LOCAL_HEADER_BYTES + entry.name.length);
+    const headerBytes = LOCAL_HEADER_BYTES + entry.name.length;
+    const header = await bytes.exactly(headerBytes);
+    const room = entry.end - entry.offset;
+    if (header.length < Math.min(headerBytes, room)) throw endedEarly(entry);
     if (!localHeaderMatches(header, entry)) {
       throw wrongContent(entry.name, 'has a header that contradicts the directory');
     }
+    const after = room - headerBytes - entry.compressedSize;
+    if (after < 0) throw wrongContent(entry.name, 'is cut short');
     for (let missing = entry.compressedSize; missing > 0; ) {
       const chunk = await bytes.some(missing);
-      if (chunk.length === 0) throw wrongContent(entry.name, 'is cut short');
+      if (chunk.length === 0) throw endedEarly(entry);
       missing -= chunk.length;
       yield chunk;
     }
-    const after = entry.end - entry.offset - header.length - entry.compressedSize;
     // Measured first: the manifest is read before the layout is checked, and anything may lie behind it.
-    if (after > MOST_DESCRIPTOR_BYTES || !descriptorMatches(await bytes.exactly(after), entry)) {
+    const descriptor = after > MOST_DESCRIPTOR_BYTES ? undefined : await bytes.exactly(after);
+    if (descriptor !== undefined && descriptor.length < after) throw endedEarly(entry);
+    if (descriptor === undefined || !descriptorMatches(descriptor, entry)) {
       throw wrongContent(entry.name, 'is followed by something that contradicts the directory');
     }
   } finally {
     await bytes.close();
   }
+}
+
+/** Entries lie within the file, so what is missing of one was not given. */
+function endedEarly({ name }: ZipEntry): HoldfastError {
+  return new HoldfastError('STORAGE_UNAVAILABLE', `The storage gave only a part of ${name}.`, {
+    hint: 'Check that the storage is healthy, then try again.',
+  });
 }
 
 /**
