@@ -50,10 +50,17 @@ export async function drillBackup(
     const scratch = await record.phase('SCRATCH', async () => {
       if (database === null) return undefined;
       const ground = await openGround(parts, record.row.id, source, database.kind);
-      const made = await makeScratch(parts, record, ground, source, database);
-      // Not before: a database of this name that was there already is none of ours.
-      used = ground;
-      return made;
+      // A server that does not answer at all has made nothing.
+      await ground.scratch.check(record.signal);
+      try {
+        const made = await makeScratch(parts, record, ground, source, database);
+        used = ground;
+        return made;
+      } catch (error) {
+        // Its answer was lost: it may be there. One that was there already is none of ours.
+        if (error instanceof HoldfastError && error.code === 'SOURCE_UNREACHABLE') used = ground;
+        throw error;
+      }
     });
     const staged = await stageDrillFiles(parts, record, reader);
     try {
