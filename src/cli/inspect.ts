@@ -5,7 +5,6 @@ import type { BundleReader } from '../bundle/bundle.ts';
 import { bundleFormat } from '../bundle/bundle-format.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { openLocalFile } from '../storage/local-file.ts';
-import { plainText } from './plain-text.ts';
 
 /**
  * Prints what a bundle says of itself: for people, or as one JSON document with everything that the manifest says.
@@ -78,4 +77,9 @@ function databaseOf({ database }: Manifest): string[] {
       return `  table     ${label}: ${table.rowCount} rows`;
     }),
   ];
+}
+
+/** Whoever made a bundle must not write to the terminal: no control characters, and none that turn text around. */
+export function plainText(line: string): string {
+  return line.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }

@@ -1,9 +1,8 @@
 /** The command line. */
 import { parseArgs } from 'node:util';
 import { HoldfastError } from '../errors.ts';
-import { inspect } from './inspect.ts';
+import { inspect, plainText } from './inspect.ts';
 import { newKey } from './new-key.ts';
-import { plainText } from './plain-text.ts';
 import { recover } from './recover.ts';
 import { serve } from './serve.ts';
 

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { readConfigWith } from '../config.ts';
 import { HoldfastError } from '../errors.ts';
 import { recoverFromKit } from '../recover.ts';
+import { plainText } from './inspect.ts';
 import { askPassphrase, passphraseFrom } from './passphrase.ts';
-import { plainText } from './plain-text.ts';
 
 /** What the command line says. */
 export interface RecoverOptions {
