@@ -1,4 +1,4 @@
-/** A server that makes the scratch database of a drill, and whose answer is lost. */
+/** Faults of the server of a drill, which say nothing of the backup. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
@@ -10,6 +10,8 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres-datab
 let holdfast: TestEngine;
 let application: Application;
 let admin: TestDatabase;
+/** Whether the answer to CREATE DATABASE is lost. */
+let lost = false;
 let made = 0;
 
 beforeAll(async () => {
@@ -18,8 +20,9 @@ beforeAll(async () => {
       const database = await openDatabase(settings);
       const { scratch } = database;
       const create: ScratchGround['create'] = async (name, like, signal) => {
-        await scratch.create(name, like, signal);
+        const scratchMade = await scratch.create(name, like, signal);
         made += 1;
+        if (!lost) return scratchMade;
         throw new HoldfastError('SOURCE_UNREACHABLE', 'The connection was lost.');
       };
       return Object.assign(database, { scratch: { ...scratch, create } });
@@ -34,7 +37,7 @@ afterAll(async () => {
   await admin.dispose();
 });
 
-test('is asked to drop it, since it may be there', async () => {
+test('a server whose answer was lost is asked to drop what it may have made', async () => {
   const { engine, actor } = holdfast;
   const { database } = application.definition;
   const owner = database?.kind === 'POSTGRESQL' ? new URL(database.url).username : '';
@@ -42,10 +45,54 @@ test('is asked to drop it, since it may be there', async () => {
   const drill = { url: null, onOwnServer: true };
   const { id } = await engine.createSource(actor, { ...application.definition, drill });
   const { backupId } = await holdfast.backUp(id);
+  lost = true;
   const record = await holdfast.finished(await engine.verifyBackup(actor, { backupId, level: 'RESTORE' }));
   expect(record).toMatchObject({ status: 'FAILED', error: { code: 'SOURCE_UNREACHABLE', phase: 'SCRATCH' } });
   expect(record.warnings).toEqual([]);
+  lost = false;
   expect(made).toBe(1);
   const name = `holdfast_drill_${record.id.replaceAll('-', '')}`;
   expect(await admin.query(`SELECT datname FROM pg_database WHERE datname = '${name}'`)).toEqual([]);
 });
+
+test.each(['58030', 'XX000'])(
+  'a disk or a program that fails there (SQLSTATE %s) is no verdict',
+  async (state) => {
+    const source = await createTestDatabase(inject('postgresUrl'));
+    try {
+      await source.execute(
+        `CREATE FUNCTION twice(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 2 * n; END'`,
+        'CREATE TABLE counted (n int)',
+        'CREATE INDEX ON counted (public.twice(n))',
+        'INSERT INTO counted VALUES (1), (2)',
+        `CREATE OR REPLACE FUNCTION twice(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'could not read block 3' USING ERRCODE = '${state}'; END $$`,
+      );
+      await admin.asAdmin(`ALTER ROLE ${new URL(source.url).username} CREATEDB`);
+      const { engine, actor } = holdfast;
+      const { id } = await engine.createSource(actor, {
+        name: `Fails with ${state}`,
+        database: { kind: 'POSTGRESQL', url: source.url },
+        excludedTables: [],
+        clearedColumns: [],
+        trees: [],
+        configTrees: [],
+        envFile: null,
+        drill: { url: null, onOwnServer: true },
+      });
+      const { backupId } = await holdfast.backUp(id);
+      const record = await holdfast.finished(
+        await engine.verifyBackup(actor, { backupId, level: 'RESTORE' }),
+      );
+      expect(record).toMatchObject({ status: 'FAILED', error: { code: 'SOURCE_UNREACHABLE' } });
+      expect(record.error?.message).toContain('could not read block 3');
+      expect(
+        await holdfast.opened.prisma.backup.findUniqueOrThrow({ where: { id: backupId } }),
+      ).toMatchObject({
+        lastVerdict: null,
+      });
+    } finally {
+      await source.dispose();
+    }
+  },
+);

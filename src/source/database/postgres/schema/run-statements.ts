@@ -28,6 +28,14 @@ function refusal(error: unknown, object: string, deed: Deed): unknown {
   if (!(error instanceof DatabaseError) || isConnectionLoss(error)) return statementRefusal(error);
   const state = error.code ?? '';
   if (/^(53|40|55P03|57014|25006)/.test(state)) return statementRefusal(error);
+  // What fails inside the server says nothing of the structure.
+  if (state === '58030' || state.startsWith('XX')) {
+    return new HoldfastError(
+      'SOURCE_UNREACHABLE',
+      `PostgreSQL failed while ${object} was ${deed}: ${error.message} (SQLSTATE ${state}).`,
+      { hint: "The server's log tells more.", cause: error },
+    );
+  }
   if (state === '42501') {
     return new HoldfastError('INVALID_INPUT', `${object} cannot be ${deed}: ${error.message}.`, {
       hint: 'A restore that makes the structure has to connect as a role that may create it, and that owns what it replaces.',
