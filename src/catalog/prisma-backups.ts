@@ -108,7 +108,10 @@ export function prismaBackups(prisma: PrismaClient): BackupRepository {
           lastVerdict: verdict,
           lastVerifyMessage: verdict === 'PASSED' ? null : message,
         };
-        const stands = verdict !== 'FAILED' && deeper?.verdict === 'FAILED';
+        const stands =
+          (verdict !== 'FAILED' && deeper?.verdict === 'FAILED') ||
+          // What could not be looked into is not proven by a look at the surface.
+          (verdict === 'PASSED' && deeper?.verdict === 'UNPROVEN');
         const count = stands
           ? await tx.backup.count({ where })
           : (await tx.backup.updateMany({ where, data })).count;
