@@ -1,6 +1,6 @@
 /**
  * Buffers lie outside of V8's heap. It lets 64 MB of them become garbage before it looks which can go, and a process
- * never gives back what it once grew to. While a record moves bytes, garbage is collected at a third of that: some 40 MB
+ * never gives back what it once grew to. While a record moves bytes, garbage is collected at a quarter of that: some 40 MB
  * less at the peak (`npm run bench -- memory`). Young garbage alone would not do: buffers on their way through a
  * pipe outlive it.
  */
@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm';
 /** How often buffers are counted, milliseconds. */
 const EVERY_MS = 20;
 /** Bytes of buffers that may come together on top of those in use. */
-const GARBAGE_BYTES = 20 * 1024 * 1024;
+const GARBAGE_BYTES = 14 * 1024 * 1024;
 
 setFlagsFromString('--expose-gc');
 // The one name that the flag gives to new contexts.

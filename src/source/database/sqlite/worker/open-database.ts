@@ -8,7 +8,7 @@ import { primaryCode } from './sqlite-error.ts';
 export type Connection = InstanceType<typeof Database>;
 
 /** Pages kept in memory, KiB. Reading goes once through each table; writing comes back to the pages of indexes. */
-const CACHE_KIB = { reading: 2048, writing: 8192 } as const;
+const CACHE_KIB = { reading: 2048, writing: 4096 } as const;
 
 /**
  * Opens the database and makes sure that it is one. For reading it is opened read-only, except when a crash left a

@@ -111,7 +111,7 @@ function blocking(transfer: () => number): number {
 }
 
 /** Bytes that pass before what they left behind is collected: of the young generation, and of all. */
-const COLLECT_EVERY = { minor: 2 * 1024 * 1024, major: 16 * 1024 * 1024 } as const;
+const COLLECT_EVERY = { minor: 2 * 1024 * 1024, major: 8 * 1024 * 1024 } as const;
 const uncollected = { minor: 0, major: 0 };
 
 /** Buffers lie outside of V8's heap, so it does not hurry to free them: they would pile up to a hundred MB. */
